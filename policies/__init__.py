@@ -1,0 +1,1 @@
+"""The policies shipped with Usher: data, mapped into the package so that a wheel carries them."""

@@ -1,0 +1,1 @@
+"""Usher decides, by policy, what becomes of each person imported into Okta."""

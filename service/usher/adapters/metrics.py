@@ -1,0 +1,104 @@
+"""What the service counts, for Prometheus, in a registry of its own.
+
+Owns names, labels and buckets; docs/operations.md lists them and a test keeps it in step. Labels are names of rules and
+targets, outcomes and statuses: never a profile value. Values of prometheus-client hold a lock: all threads may count.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, generate_latest
+
+from usher.answer.record import DecisionRecord
+from usher.domain.decision import Outcome, Verdict
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+# Fine where decisions are, and around the 3 s after which Okta creates the user by itself.
+BUCKETS_SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+
+
+class _Labelled:
+    """A counter with one label, whose children are looked up in a plain dict: `labels()` costs more than counting."""
+
+    __slots__ = ("_children", "_counter")
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._children: dict[str, Counter] = {}
+
+    def child(self, label: str) -> Counter:
+        """Return the series of a label; two threads that ask at once get the same from the counter."""
+        child = self._children.get(label)
+        if child is None:
+            child = self._children[label] = self._counter.labels(label)
+        return child
+
+
+class Metrics:
+    """Counts decisions, rules, refusals and losses; everything starts at zero with the process."""
+
+    def __init__(self, *, version: str, revision: str) -> None:
+        # The age of every single counter is worth less than the doubled number of series.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left this function without types
+        self._registry: Final = CollectorRegistry()
+        self._requests: Final = self._labelled(
+            "usher_requests", "Decided calls by outcome, replays not included.", "outcome"
+        )
+        self._rules: Final = self._labelled("usher_rules_fired", "How often each rule fired.", "rule")
+        self._rule_errors: Final = self._labelled(
+            "usher_rule_errors", "Errors of rules, values refused by a profile schema included.", "rule"
+        )
+        self._conflicts: Final = self._labelled(
+            "usher_conflicts", "Decisions in which rules wanted different values for a target.", "target"
+        )
+        self._refusals: Final = self._labelled("usher_refusals", "Calls refused before anything was decided.", "status")
+        self._replays: Final = Counter(
+            "usher_replays", "Repeated calls that got their first answer again.", registry=self._registry
+        )
+        self._losses: Final = Counter(
+            "usher_decision_log_losses", "Records and fields the decision log lost.", registry=self._registry
+        )
+        self._seconds: Final = Histogram(
+            "usher_decision_seconds",
+            "Time from the arrival of the body to the answer, replays not included.",
+            buckets=BUCKETS_SECONDS,
+            registry=self._registry,
+        )
+        build = Info("usher_build", "The version that runs.", registry=self._registry)
+        build.info({"version": version})
+        self._revision: Final = Info("usher_policy_revision", "The policy set in force.", registry=self._registry)
+        self._revision.info({"revision": revision})
+        for outcome in Outcome:
+            # An alert on a rate needs the series to be there before the first call ends so.
+            self._requests.child(outcome.value)
+
+    def decided(self, record: DecisionRecord) -> None:
+        """Count one decision with its rules, conflicts and errors."""
+        self._requests.child(record.outcome.value).inc()
+        self._seconds.observe(record.milliseconds / 1000)
+        for entry in record.trace:
+            if entry.verdict is Verdict.FIRED:
+                self._rules.child(entry.rule).inc()
+        for fault in record.errors:
+            self._rule_errors.child(fault.rule).inc()
+        for conflict in record.conflicts:
+            self._conflicts.child(conflict.target).inc()
+
+    def refused(self, status: int) -> None:
+        """Count one refusal."""
+        self._refusals.child(str(status)).inc()
+
+    def replayed(self) -> None:
+        """Count an answer that was given again."""
+        self._replays.inc()
+
+    def lost(self) -> None:
+        """Count a record or a field that the decision log lost."""
+        self._losses.inc()
+
+    def exposition(self) -> tuple[bytes, str]:
+        """Return all metrics in Prometheus' text format, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE
+
+    def _labelled(self, name: str, documentation: str, label: str) -> _Labelled:
+        return _Labelled(Counter(name, documentation, [label], registry=self._registry))

@@ -1,0 +1,226 @@
+"""The straight line: bytes → parse → validate → decide → render → check own answer → record → bytes.
+
+Owns the order of the steps and the promise that every call is answered, in time, whatever fails. Every collaborator
+is an argument. One
+`AnswerLine` serves all worker threads; it holds no state of a request.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from usher.answer import wire
+from usher.answer.okta_error import ErrorCause, error_body, error_object
+from usher.answer.own_answer import checked_bytes
+from usher.answer.record import DecisionLog, DecisionRecord, Meter
+from usher.answer.render import debug_context, render
+from usher.answer.replay import ReplayStore
+from usher.answer.reply import Reply
+from usher.cel import Budget, BudgetExceeded
+from usher.domain.command import Command
+from usher.domain.decision import Decision, Outcome
+from usher.domain.request import EVENT_TYPE, ImportRequest
+from usher.engine import Clock, PolicySet, decide
+from usher.errors import UsherError
+from usher.shapes import Fault, Shape
+
+MAX_CAUSES: Final = 50
+INVALID_SUMMARY: Final = "The import request breaks the request schema; no policy was asked."
+UNDECIDED_SUMMARY: Final = "Usher could not decide this import; resolve it by hand."
+NOT_PARSABLE_SUMMARY: Final = "The request could not be parsed."
+
+
+class OutOfTimeError(UsherError):
+    """The deadline passed before an answer was ready."""
+
+
+class OutsideFaultError(UsherError):
+    """Something failed around the line, in the web room."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """`deadline_seconds` counts from the arrival of the body; `undecided` is the answer when there is none in time."""
+
+    deadline_seconds: float = 2.0
+    undecided: Literal["error", "default"] = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLine:
+    """Answers import requests.
+
+    `policies` returns the set in force and is called once per request. `on_fault` hears of every failure, with the
+    decision id and the cause.
+    """
+
+    policies: Callable[[], PolicySet]
+    request_shape: Shape
+    response_shape: Shape
+    decision_log: DecisionLog
+    meter: Meter
+    replay: ReplayStore
+    options: AnswerOptions
+    on_fault: Callable[[str, Exception], None]
+    clock: Clock = time.time_ns
+
+    def answer(self, body: bytes, arrived: float) -> Reply:
+        """Answer one call; `arrived` is the `time.monotonic()` at which the body was complete. Never raises."""
+        call = _Call(_decision_id(now := self.clock()), now, arrived, arrived + self.options.deadline_seconds)
+        try:
+            return self._answer(body, call)
+        except Exception as error:  # noqa: BLE001 - a call without an answer creates a duplicate person
+            return self._undecided(call, error)
+
+    def undecided(self) -> Reply:
+        """Answer a call that failed outside the line, whose cause was reported there. Never raises."""
+        arrived = time.monotonic()
+        call = _Call(_decision_id(now := self.clock()), now, arrived, arrived)
+        return self._undecided(call, OutsideFaultError("a fault outside the line"))
+
+    def _answer(self, body: bytes, call: "_Call") -> Reply:
+        call.check_deadline()
+        policies = self.policies()
+        call.revision = policies.revision
+        key = self.replay.key(body, policies.revision)
+        if (known := self.replay.find(key)) is not None:
+            self.meter.replayed()
+            return replace(known, replayed=True)
+        try:
+            call.input = wire.parse(body)
+        except wire.NotParsableError as error:
+            return Reply(400, _refusal(error), None, None)
+        if faults := self.request_shape.faults(call.input):
+            reply = self._invalid(faults, call)
+        else:
+            reply = self._decided(policies, call)
+        self.replay.keep(key, reply)
+        return reply
+
+    def _decided(self, policies: PolicySet, call: "_Call") -> Reply:
+        request = ImportRequest.from_wire(call.input)  # type: ignore[arg-type]  # the request schema says it is an object
+        call.request = request
+        decision = decide(policies, request, now=call.now, budget=Budget(deadline=call.deadline))
+        rendered = render(decision, request, policies.profiles)
+        answer: dict[str, object] = {}
+        if rendered.commands:
+            answer["commands"] = [command.to_wire() for command in rendered.commands]
+        if decision.fired or decision.faults or decision.conflicts:
+            answer["debugContext"] = debug_context(decision, call.decision_id, rendered.faults)
+        body = checked_bytes(answer, self.response_shape)
+        call.check_deadline()
+        outcome = Outcome.COMMANDS if rendered.commands else Outcome.DEFAULT
+        decision = replace(decision, faults=(*decision.faults, *rendered.faults)) if rendered.faults else decision
+        self._record(call.record(outcome, decision=decision, commands=rendered.commands))
+        return Reply(200, body, call.decision_id, outcome)
+
+    def _invalid(self, faults: tuple[Fault, ...], call: "_Call") -> Reply:
+        causes = [
+            ErrorCause(f"{fault.json_path} {fault.message}", fault.code, "body", fault.json_path)
+            for fault in faults[:MAX_CAUSES]
+        ]
+        answer = {"error": error_object(_invalid_summary(call.input), causes)}
+        body = checked_bytes(answer, self.response_shape)
+        self._record(call.record(Outcome.INVALID, faults=tuple(f"{fault.json_path}: {fault.code}" for fault in faults)))
+        return Reply(200, body, call.decision_id, Outcome.INVALID)
+
+    def _undecided(self, call: "_Call", error: Exception) -> Reply:
+        """Answer what could not be decided. Nothing here may depend on what failed."""
+        with suppress(Exception):
+            self.on_fault(call.decision_id, error)
+        self._record(call.record(Outcome.UNDECIDED))
+        body = b"{}" if self.options.undecided == "default" else error_body(UNDECIDED_SUMMARY, [_cause_of(error)])
+        return Reply(200, body, call.decision_id, Outcome.UNDECIDED)
+
+    def _record(self, record: DecisionRecord) -> None:
+        """Keep and count; a collaborator that breaks its promise not to raise must not cost a finished answer."""
+        for keep in (self.decision_log.append, self.meter.decided):
+            try:
+                keep(record)
+            except Exception as error:  # noqa: BLE001 - see above
+                with suppress(Exception):
+                    self.on_fault(record.decision_id, error)
+
+
+class _Call:
+    """What is known so far about one call; belongs to the thread that answers it."""
+
+    __slots__ = ("arrived", "deadline", "decision_id", "input", "now", "request", "revision")
+
+    def __init__(self, decision_id: str, now: int, arrived: float, deadline: float) -> None:
+        self.decision_id = decision_id
+        self.now = now
+        self.arrived = arrived
+        self.deadline = deadline
+        self.revision = ""
+        self.input: object = None
+        self.request: ImportRequest | None = None
+
+    def check_deadline(self) -> None:
+        if time.monotonic() >= self.deadline:
+            raise OutOfTimeError("the deadline passed")
+
+    def record(
+        self,
+        outcome: Outcome,
+        *,
+        decision: Decision | None = None,
+        commands: tuple[Command, ...] = (),
+        faults: tuple[str, ...] = (),
+    ) -> DecisionRecord:
+        request = self.request
+        subject = request.app_user.get("externalId") if request else None
+        return DecisionRecord(
+            decision_id=self.decision_id,
+            timestamp=_rfc3339(self.now),
+            event_id=request.event_id if request else _event_id(self.input),
+            application=request.application if request else {},
+            subject=subject if isinstance(subject, str) else "",
+            revision=self.revision,
+            input=self.input,
+            trace=decision.trace if decision else (),
+            commands=commands,
+            conflicts=decision.conflicts if decision else (),
+            errors=decision.faults if decision else (),
+            faults=faults,
+            outcome=outcome,
+            milliseconds=round((time.monotonic() - self.arrived) * 1000, 3),
+        )
+
+
+def _decision_id(now: int) -> str:
+    """Return an id that sorts by time: 12 hexadecimal digits of milliseconds since 1970, 14 at random."""
+    return f"{now // 1_000_000:012x}{os.urandom(7).hex()}"
+
+
+def _rfc3339(now: int) -> str:
+    return datetime.fromtimestamp(now / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _event_id(body: object) -> str:
+    event_id = body.get("eventId") if isinstance(body, Mapping) else None
+    return event_id if isinstance(event_id, str) else ""
+
+
+def _invalid_summary(body: object) -> str:
+    event_type = body.get("eventType") if isinstance(body, Mapping) else None
+    if isinstance(event_type, str) and event_type != EVENT_TYPE:
+        return f"This service answers {EVENT_TYPE} and no other event."
+    return INVALID_SUMMARY
+
+
+def _cause_of(error: Exception) -> ErrorCause:
+    if isinstance(error, OutOfTimeError) or (isinstance(error, BudgetExceeded) and error.code == "deadline"):
+        return ErrorCause("There was not enough time.", "deadline", "body", "$")
+    if isinstance(error, BudgetExceeded):
+        return ErrorCause("The policies take more work than a decision may.", error.code, "body", "$")
+    return ErrorCause("An internal fault.", "internal-fault", "body", "$")
+
+
+def _refusal(error: wire.NotParsableError) -> bytes:
+    where = f" at line {error.line}, column {error.column}" if error.line else ""
+    return error_body(NOT_PARSABLE_SUMMARY, [ErrorCause(f"{error}{where}", error.code, "body", "$")])

@@ -1,0 +1,70 @@
+"""Answers kept for a while, so that a repeated call gets the same bytes again.
+
+Owns what counts as a repetition: the same body (which holds the `eventId`) under the same policy revision. Keeps
+hashes of
+requests and whole answers in memory, bounded by age and by bytes; nothing is written. Safe on any thread: one lock,
+held briefly.
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from usher.answer.reply import Reply
+
+ENTRY_OVERHEAD_BYTES: Final = 400
+"""What an entry costs beside the answer's bytes: key, reply, bookkeeping (392 by tracemalloc on CPython 3.11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    reply: Reply
+    expires_at: float
+
+
+class ReplayStore:
+    """Replies by request and revision; the oldest go first."""
+
+    def __init__(self, *, keep_seconds: float, limit_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keep_seconds = keep_seconds
+        self._limit_bytes = limit_bytes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._bytes = 0
+
+    @staticmethod
+    def key(body: bytes, revision: str) -> bytes:
+        """Return what identifies a call under a revision."""
+        return hashlib.blake2b(body, digest_size=32, salt=revision.encode()[:16]).digest()
+
+    def find(self, key: bytes) -> Reply | None:
+        """Return the stored reply of a repeated call, or None."""
+        with self._lock:
+            kept = self._kept.get(key)
+        return kept.reply if kept and kept.expires_at > self._clock() else None
+
+    def keep(self, key: bytes, reply: Reply) -> None:
+        """Store a reply; the first one for a key stands."""
+        now = self._clock()
+        with self._lock:
+            existing = self._kept.get(key)
+            if existing is not None and existing.expires_at > now:
+                return
+            if existing is not None:
+                self._drop(key)
+            self._kept[key] = _Kept(reply, now + self._keep_seconds)
+            self._bytes += _size(reply)
+            while self._kept and (self._bytes > self._limit_bytes or next(iter(self._kept.values())).expires_at <= now):
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: bytes) -> None:
+        self._bytes -= _size(self._kept.pop(key).reply)
+
+
+def _size(reply: Reply) -> int:
+    return len(reply.body) + ENTRY_OVERHEAD_BYTES

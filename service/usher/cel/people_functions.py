@@ -1,0 +1,159 @@
+"""Usher's own functions for the data of people: `ascii`, `slug`, `fold`, `title`, `e164`, `date`.
+
+Texts longer than a name, a phone number or a date can be are refused as exceeding a bound. Pure but for that; any
+thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from datetime import date
+
+import phonenumbers
+
+from usher.cel.countries import codes_by_name
+from usher.cel.errors import BudgetExceeded, EvaluationError
+from usher.cel.limits import Budget
+from usher.cel.names_of_people import LANGUAGES, slugged, titled, transliterated
+from usher.cel.signatures import STRING, TEXT_OR_NULL, Library
+from usher.domain.fold import fold
+
+library = Library()
+
+_PHONE_CHARS = 250  # the library's own limit
+_TWO, _ONE_OR_TWO = re.compile("[0-9]{2}"), re.compile("[0-9]{1,2}")
+_TOKENS = {
+    "YYYY": re.compile("[0-9]{4}"),
+    "MMM": re.compile("[A-Za-z]{3}"),
+    "MM": _TWO,
+    "DD": _TWO,
+    "M": _ONE_OR_TWO,
+    "D": _ONE_OR_TWO,
+}
+_TOKEN = re.compile("YYYY|MMM|MM|DD|M|D|.", re.DOTALL)
+_PARTS = ["D", "M", "Y"]
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_FORMAT_CHARS = 40
+
+
+def _name(budget: Budget, text: str) -> str:
+    if len(text) > budget.limits.name_chars:
+        raise BudgetExceeded(
+            "too-large", f"the text is longer than the {budget.limits.name_chars} characters this function takes"
+        )
+    return budget.text(text)
+
+
+def _language_problem(language: object) -> str | None:
+    return None if language in LANGUAGES else f"expected one of the languages {', '.join(sorted(LANGUAGES))}"
+
+
+def _known(language: str) -> str:
+    if language not in LANGUAGES:
+        raise EvaluationError("bad-language", f"expected one of the languages {', '.join(sorted(LANGUAGES))}")
+    return language
+
+
+@library.function("ascii", (STRING,), STRING, bounded=True)
+def to_ascii(budget: Budget, text: str) -> str:
+    """Any script in ASCII."""
+    return budget.text(transliterated(_name(budget, text)))
+
+
+@library.function("ascii", (STRING, STRING), STRING, bounded=True, checks={1: _language_problem})
+def to_ascii_of(budget: Budget, text: str, language: str) -> str:
+    """Any script in ASCII, the way of one language."""
+    return budget.text(transliterated(_name(budget, text), _known(language)))
+
+
+@library.function("slug", (STRING,), STRING, bounded=True)
+def slug(budget: Budget, text: str) -> str:
+    """Letters and digits in lower-case ASCII, words joined by `-`, apostrophes dropped."""
+    return budget.text(slugged(_name(budget, text)))
+
+
+@library.function("slug", (STRING, STRING), STRING, bounded=True, checks={1: _language_problem})
+def slug_of(budget: Budget, text: str, language: str) -> str:
+    """Return a slug, the way of one language."""
+    return budget.text(slugged(_name(budget, text), _known(language)))
+
+
+@library.function("fold", (STRING,), STRING, bounded=True)
+def folded(budget: Budget, text: str) -> str:
+    """Return the key under which Okta compares logins."""
+    return budget.text(fold(_name(budget, text)))
+
+
+@library.function("title", (STRING,), STRING, bounded=True)
+def title(budget: Budget, text: str) -> str:
+    """Return a name in the capitals it is usually written with."""
+    return titled(_name(budget, text))
+
+
+@functools.cache
+def _codes() -> dict[str, str]:
+    return codes_by_name()
+
+
+@library.function("e164", (TEXT_OR_NULL, TEXT_OR_NULL), TEXT_OR_NULL)
+def e164(phone: str | None, country: str | None) -> str | None:
+    """Return the number in E.164, dialled in a country (ISO code or English name); null if it is no valid number."""
+    if phone is None or len(phone) > _PHONE_CHARS:
+        return None
+    region = _codes().get((country or "").strip().casefold()[:_PHONE_CHARS])
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _format_problem(layout: object) -> str | None:
+    if isinstance(layout, str) and len(layout) <= _FORMAT_CHARS and _parts(layout) is not None:
+        return None
+    return "expected a format with one of YYYY, one of MM, M, MMM and one of DD, D"
+
+
+def _parts(layout: str) -> list[str] | None:
+    """Return the first letters of the tokens, in order, if the format names a whole date."""
+    found = [token[0] for token in _TOKEN.findall(layout) if token in _TOKENS]
+    return found if sorted(found) == _PARTS else None
+
+
+def _read(text: str, layout: str) -> dict[str, str] | None:
+    """Year, month and day as written, by Y, M and D. Patterns are never built from a format: `re` would keep them."""
+    part: dict[str, str] = {}
+    position = 0
+    for token in _TOKEN.findall(layout):
+        match = _TOKENS[token].match(text, position) if token in _TOKENS else None
+        if match:
+            part[token[0]] = match[0]
+        elif token in _TOKENS or text[position : position + 1] != token:
+            return None
+        position = match.end() if match else position + 1
+    return part if position == len(text) else None
+
+
+@library.function("date", (TEXT_OR_NULL, STRING), TEXT_OR_NULL, checks={1: _format_problem})
+def iso_date(text: str | None, layout: str) -> str | None:
+    """Return a date written in some format as YYYY-MM-DD; null if it is none in that format."""
+    problem = _format_problem(layout)
+    if problem:
+        raise EvaluationError("bad-format", problem)
+    if text is None or len(text) > 2 * _FORMAT_CHARS:
+        return None
+    part = _read(text.strip(), layout)
+    if part is None:
+        return None
+    month = part["M"].lower()
+    try:
+        number = _MONTHS.index(month) + 1 if month.isalpha() else int(month)
+        return date(int(part["Y"]), number, int(part["D"])).isoformat()
+    except ValueError:
+        return None
+
+
+PEOPLE_FUNCTIONS = library.functions()

@@ -1,0 +1,127 @@
+"""The profile schemas: which attributes exist, what values they take, which of them are public.
+
+Owns the choice of an application's own schema. Immutable after loading; serves all threads.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from usher.domain.place import Place, Problem
+from usher.shapes import BadSchemaError, Shape
+
+_USER_FILE: Final = "okta-user.schema.json"
+_APP_USER_FILE: Final = "appuser.schema.json"
+_APP_PREFIX: Final = "appuser."
+_SUFFIX: Final = ".schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile schema: a shape per attribute, the attributes that are always there, and those that are no secret."""
+
+    attributes: Mapping[str, Shape] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    public: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """Okta's user profile, the application profile, and the profiles of single applications by their name or id."""
+
+    user: Profile
+    app_user: Profile
+    by_application: Mapping[str, Profile]
+
+    def app_user_of(self, application: Mapping[str, object]) -> Profile:
+        """Return the profile that speaks for an application: by id, by name, else the general one."""
+        if not self.by_application:
+            return self.app_user
+        by_id = self.by_application.get(str(application.get("id", "")))
+        return by_id or self.by_application.get(str(application.get("name", ""))) or self.app_user
+
+    def declared(self, root: str) -> frozenset[str]:
+        """Return every attribute that some schema declares for `user` or `appuser`."""
+        if root == "user":
+            return frozenset(self.user.attributes)
+        return frozenset(self.app_user.attributes).union(
+            *(profile.attributes for profile in self.by_application.values())
+        )
+
+    def always_there(self, root: str) -> frozenset[str]:
+        """Return the attributes that every schema for the root requires."""
+        if root == "user":
+            return self.user.required
+        return self.app_user.required.intersection(*(profile.required for profile in self.by_application.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProfiles:
+    """Profiles when they could be loaded, every problem, and the files for the revision."""
+
+    profiles: Profiles | None
+    problems: tuple[Problem, ...]
+    sources: tuple[tuple[str, bytes], ...]
+
+
+def load_profiles(folder: Path) -> LoadedProfiles:
+    """Read `okta-user.schema.json`, `appuser.schema.json` and `appuser.<name or id>.schema.json` of a folder."""
+    problems: list[Problem] = []
+    sources: list[tuple[str, bytes]] = []
+    loaded: dict[str, Profile] = {}
+    others = sorted(folder.glob(f"{_APP_PREFIX}*{_SUFFIX}")) if folder.is_dir() else []
+    for path in [
+        folder / _USER_FILE,
+        folder / _APP_USER_FILE,
+        *(path for path in others if path.name != _APP_USER_FILE),
+    ]:
+        result = _load(path, sources)
+        if isinstance(result, Problem):
+            problems.append(result)
+        else:
+            loaded[path.name] = result
+    if problems:
+        return LoadedProfiles(None, tuple(problems), tuple(sources))
+    user, app_user = loaded.pop(_USER_FILE), loaded.pop(_APP_USER_FILE)
+    own = {name.removeprefix(_APP_PREFIX).removesuffix(_SUFFIX): profile for name, profile in loaded.items()}
+    return LoadedProfiles(Profiles(user, app_user, own), (), tuple(sources))
+
+
+def _load(path: Path, sources: list[tuple[str, bytes]]) -> Profile | Problem:
+    shown = path.as_posix()
+    try:
+        content = path.read_bytes()
+        sources.append((f"schemas/profiles/{path.name}", content))
+        schema = json.loads(content.decode("utf-8-sig"))
+        return _profile(schema)
+    except OSError as error:
+        return Problem(
+            Place(shown), "unreadable", f"the profile schema cannot be read: {error.strerror or type(error).__name__}"
+        )
+    except json.JSONDecodeError as error:
+        return Problem(Place(shown, error.lineno, error.colno), "json-syntax", f"not JSON: {error.msg}")
+    except (UnicodeDecodeError, RecursionError):
+        return Problem(Place(shown), "json-syntax", "not a JSON text in UTF-8")
+    except BadSchemaError as error:
+        return Problem(Place(shown), "bad-schema", f"{error} (at {'/'.join(map(str, error.path)) or 'the root'})")
+
+
+def _profile(schema: object) -> Profile:
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(schema, dict) or not isinstance(properties, dict):
+        raise BadSchemaError((), "a profile schema is an object with `properties`")
+    Shape(schema)
+    shared = {"$defs": schema["$defs"]} if "$defs" in schema else {}
+    return Profile(
+        attributes={str(name): Shape({**shared, **_as_object(member)}) for name, member in properties.items()},
+        required=frozenset(map(str, schema.get("required", ()))),
+        public=frozenset(
+            str(name) for name, member in properties.items() if _as_object(member).get("x-sensitivity") == "none"
+        ),
+    )
+
+
+def _as_object(member: object) -> Mapping[str, object]:
+    return member if isinstance(member, dict) else {} if member else {"not": {}}

@@ -1,0 +1,39 @@
+"""What an admin may set, from `usher.toml`, `USHER_*` variables and the command line, checked whole before any start.
+
+Owns every setting's name, unit, default, range and reason. Builds nothing from them: that is `bootstrap`'s.
+All values are frozen.
+"""
+
+from usher.settings.concern import concerns
+from usher.settings.errors import SettingsError
+from usher.settings.loading import LoadedSettings, load
+from usher.settings.model import (
+    AuthSettings,
+    DecisionSettings,
+    LoggingSettings,
+    PolicySettings,
+    SchemaSettings,
+    ServerSettings,
+    Settings,
+    StateSettings,
+)
+from usher.settings.secrets import read_secrets
+from usher.settings.show import explanations, render
+
+__all__ = [
+    "AuthSettings",
+    "DecisionSettings",
+    "LoadedSettings",
+    "LoggingSettings",
+    "PolicySettings",
+    "SchemaSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "StateSettings",
+    "concerns",
+    "explanations",
+    "load",
+    "read_secrets",
+    "render",
+]

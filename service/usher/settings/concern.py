@@ -1,0 +1,16 @@
+"""What is allowed but should be said aloud at start. Owns the warnings; whoever starts the service prints them."""
+
+from collections.abc import Mapping
+
+from usher.domain.place import Place, Problem, Severity
+from usher.settings.loading import LoadedSettings
+from usher.settings.secrets import weak_secrets
+
+
+def concerns(loaded: LoadedSettings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Return the warnings about settings that are valid: redaction switched off, short secrets."""
+    found = []
+    if not loaded.settings.decisions.redaction:
+        message = "decisions.redaction is false: the decision log holds people's values in clear"
+        found.append(Problem(Place(loaded.origins["decisions.redaction"]), "redaction-off", message, Severity.WARNING))
+    return (*found, *weak_secrets(loaded.settings.auth, environ))

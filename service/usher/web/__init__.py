@@ -1,0 +1,1 @@
+"""HTTP: authentication, the two Falcon apps and their hosting on waitress; no other room knows these libraries."""

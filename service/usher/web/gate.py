@@ -1,0 +1,70 @@
+"""Falcon middleware that settles, before routing, whether a request may go on at all.
+
+Owns the order of the first rows of the design's HTTP table: 413, 401 / 403, 404, 405. Not the media type (`web.hook`).
+Immutable; runs on worker threads.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import falcon
+
+from usher.web.auth import Authentication, Credential
+
+# More digits than any limit has: keeps the conversion of a hostile Content-Length cheap.
+_LENGTH_DIGITS: Final = 12
+
+
+class Gate:
+    """Lets a request through to its route, or raises the refusal that comes first.
+
+    `routes` maps each path to its methods; `open_paths` are those of them that ask for no credential.
+    """
+
+    def __init__(
+        self,
+        authentication: Authentication,
+        routes: Mapping[str, tuple[str, ...]],
+        *,
+        body_limit_bytes: int,
+        open_paths: frozenset[str] = frozenset(),
+    ) -> None:
+        self._authentication = authentication
+        self._routes = routes
+        self._body_limit_bytes = body_limit_bytes
+        self._open_paths = open_paths
+
+    @property
+    def credential_header(self) -> str:
+        """The header a caller must send."""
+        return self._authentication.header
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Raise the first refusal that applies."""
+        del resp
+        declared = req.env.get("CONTENT_LENGTH")
+        if declared and (len(declared) > _LENGTH_DIGITS or int(declared) > self._body_limit_bytes):
+            raise falcon.HTTPContentTooLarge
+        # APPSEC: before 404 and 405, so that a stranger learns nothing about which paths exist.
+        if req.path not in self._open_paths:
+            self._admit(req)
+        methods = self._routes.get(req.path)
+        if methods is None:
+            raise falcon.HTTPNotFound
+        if req.method not in methods:
+            raise falcon.HTTPMethodNotAllowed(methods)
+
+    def refuse_meta_method(
+        self, req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, object]
+    ) -> None:
+        """Judge what Falcon refused by itself: it answers 400 to the method WEBSOCKET before any middleware runs."""
+        del params
+        self.process_request(req, resp)
+        raise error
+
+    def _admit(self, req: falcon.Request) -> None:
+        credential = self._authentication.judge(req.env)
+        if credential is Credential.MISSING:
+            raise falcon.HTTPUnauthorized(challenges=(self._authentication.challenge,))
+        if credential is Credential.WRONG:
+            raise falcon.HTTPForbidden

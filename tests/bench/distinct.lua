@@ -1,0 +1,31 @@
+-- For wrk: every request a different one, so that no stored answer serves it.
+-- Arguments: file with the body, in which @EVENT@ stands for the eventId; name of the run; secret.
+
+local head, tail, run
+local count = 0
+
+function init(args)
+    local file = assert(io.open(args[1], "rb"))
+    local body = file:read("*a")
+    file:close()
+    run = args[2]
+    local before, after = body:match("^(.*)@EVENT@(.*)$")
+    local length = #before + #after + #run + 9
+    head = "POST /okta/import HTTP/1.1\r\nHost: hook\r\nAuthorization: " .. args[3]
+        .. "\r\nContent-Type: application/json\r\nContent-Length: " .. length .. "\r\n\r\n" .. before .. run
+    tail = after
+end
+
+function request()
+    count = count + 1
+    return head .. string.format("%09d", count) .. tail
+end
+
+function done(summary, latency, _)
+    local errors = summary.errors
+    io.write(string.format(
+        '{"requests": %d, "seconds": %.6f, "p50": %.3f, "p99": %.3f, "p999": %.3f, "failed": %d}\n',
+        summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+        latency:percentile(99.9) / 1e3, errors.status + errors.connect + errors.read + errors.write + errors.timeout
+    ))
+end

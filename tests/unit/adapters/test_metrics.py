@@ -1,0 +1,90 @@
+"""What the service counts, and that the documentation lists it."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from usher.adapters.metrics import Metrics
+from usher.answer.record import DecisionRecord
+from usher.domain.decision import Outcome
+
+PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
+
+
+def counted(metrics: Metrics) -> dict[str, float]:
+    """Return every sample as `name{label=value}`."""
+    body, content_type = metrics.exposition()
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+    return {
+        sample.name + "".join(f"{{{label}={value}}}" for label, value in sample.labels.items()): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def test_a_decision_counts_its_parts(record: DecisionRecord) -> None:
+    """Outcome, time, rules that fired, errors and conflicts are counted; rules that did not fire are not."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    metrics.decided(record)
+    metrics.decided(replace(record, milliseconds=2600.0, outcome=Outcome.UNDECIDED, trace=(), errors=(), conflicts=()))
+    found = counted(metrics)
+    assert found["usher_requests_total{outcome=commands}"] == 1
+    assert found["usher_requests_total{outcome=undecided}"] == 1
+    assert found["usher_rules_fired_total{rule=logins/infix}"] == 1
+    assert found["usher_rule_errors_total{rule=locale/german}"] == 1
+    assert found["usher_rule_errors_total{rule=clean/phone}"] == 1
+    assert found["usher_conflicts_total{target=user.locale}"] == 1
+    assert "usher_rules_fired_total{rule=logins/number}" not in found
+    assert found["usher_decision_seconds_count"] == 2
+    assert found["usher_decision_seconds_bucket{le=0.002}"] == 1
+    assert found["usher_decision_seconds_bucket{le=2.5}"] == 1
+    assert found["usher_decision_seconds_bucket{le=3.0}"] == 2
+    assert round(found["usher_decision_seconds_sum"], 6) == 2.601234
+
+
+def test_refusals_replays_and_losses_are_counted() -> None:
+    """Each has its own counter; what was never counted reads zero where an alert needs it."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    for status in (401, 413, 401):
+        metrics.refused(status)
+    metrics.replayed()
+    found = counted(metrics)
+    assert found["usher_refusals_total{status=401}"] == 2
+    assert found["usher_refusals_total{status=413}"] == 1
+    assert found["usher_replays_total"] == 1
+    assert found["usher_decision_log_losses_total"] == 0
+    assert {found[f"usher_requests_total{{outcome={outcome}}}"] for outcome in Outcome} == {0.0}
+    metrics.lost()
+    assert counted(metrics)["usher_decision_log_losses_total"] == 1
+
+
+def test_version_and_revision_can_be_read() -> None:
+    """Both are labels of a constant 1, as Prometheus has it."""
+    found = counted(Metrics(version="1.2.3", revision="3f2a"))
+    assert found["usher_build_info{version=1.2.3}"] == 1
+    assert found["usher_policy_revision_info{revision=3f2a}"] == 1
+
+
+def test_two_services_in_one_process_count_apart(record: DecisionRecord) -> None:
+    """The registry is the service's own: a second one starts at zero."""
+    first, second = Metrics(version="1", revision="a"), Metrics(version="1", revision="a")
+    first.decided(record)
+    assert counted(second)["usher_requests_total{outcome=commands}"] == 0
+
+
+def test_the_documentation_lists_every_metric(record: DecisionRecord) -> None:
+    """Name, type, labels and help of the table under "Metrics" are those of the exposition, in both directions."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    metrics.decided(record)
+    metrics.refused(401)
+    exposition = metrics.exposition()[0].decode()
+    helps = dict(re.findall(r"^# HELP (\S+) (.+)$", exposition, re.MULTILINE))
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", exposition, re.MULTILINE))
+    labels = {name: (re.search(rf'^{name}\{{(\w+)="', exposition, re.MULTILINE) or [None, ""])[1] for name in helps}
+    expected = {(name, types[name], labels[name] and f"`{labels[name]}`", helps[name]) for name in helps}
+    section = PAGE.read_text(encoding="utf-8").split("\n## Metrics\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    documented = {(row[0].strip(" `"), *(cell.strip() for cell in row[1:])) for row in rows}
+    assert documented == expected

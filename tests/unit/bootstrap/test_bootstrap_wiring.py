@@ -1,0 +1,272 @@
+"""What bootstrap builds from: schemas, policies, the set in force, pulse and view."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from usher.answer.record import DecisionRecord
+from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
+from usher.bootstrap.in_force import PoliciesInForce
+from usher.bootstrap.operations import OperationsView
+from usher.bootstrap.policies import load_source
+from usher.bootstrap.pulse import UNREADY_SECONDS, Pulse
+from usher.bootstrap.schemas import SchemaFolderError, Schemas, load_schemas
+from usher.bootstrap.service import PoliciesRefusedError, _report_fault, built_service
+from usher.bootstrap.shipped import shipped_policies, shipped_schemas
+from usher.domain.decision import Outcome
+from usher.engine import PolicySet
+from usher.settings import LoadedSettings, SettingsError, load
+
+SCHEMA_FILES = ["import-request.schema.json", "import-response.schema.json", "policy.schema.json"]
+Load = Callable[[str | Mapping[str, str]], PolicySet]
+
+
+@pytest.fixture
+def schema_folder(tmp_path: Path, root: Path) -> Path:
+    """Return a copy of the shipped schemas."""
+    shutil.copytree(root / "schemas", tmp_path / "schemas")
+    return tmp_path / "schemas"
+
+
+@pytest.mark.parametrize("name", SCHEMA_FILES)
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "unreadable"),
+        (b"", "json-syntax"),
+        (b'{\n "type": }', "json-syntax"),
+        (b"\xff\xfe{\0}\0", "json-syntax"),
+        (b"[" * 100_000, "json-syntax"),
+        (b'{"type": "text"}', "bad-schema"),
+        (b'{"$ref": "#/nowhere"}', "bad-schema"),
+        (b"[]", "bad-schema"),
+        (b"7", "bad-schema"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_stops_the_start_with_one_line(
+    schema_folder: Path, name: str, content: bytes | None, code: str
+) -> None:
+    """File, place, reason."""
+    if content is None:
+        (schema_folder / name).unlink()
+    else:
+        (schema_folder / name).write_bytes(content)
+    with pytest.raises(SchemaFolderError) as caught:
+        load_schemas(schema_folder)
+    assert caught.value.problem.code == code
+    assert caught.value.problem.place.file == (schema_folder / name).as_posix()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_schema_with_a_byte_order_mark_is_read(schema_folder: Path) -> None:
+    """Windows editors write one."""
+    path = schema_folder / "policy.schema.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_schemas(schema_folder).policy.accepts({"policy": "p", "rules": [{"id": "a", "set": {"user.a": "'x'"}}]})
+
+
+def test_the_shipped_folders_are_the_checkouts(root: Path) -> None:
+    """The mapping of setup.cfg works for an editable installation, too."""
+    assert (shipped_policies() / "free-login.yaml").read_bytes() == (root / "policies/free-login.yaml").read_bytes()
+    assert (shipped_schemas() / "policy.schema.json").is_file()
+
+
+def settings_of(folder: Path, **overrides: object) -> LoadedSettings:
+    """Return settings as an admin in a folder has them."""
+    return load(
+        None, environ={}, overrides={name.replace("__", "."): value for name, value in overrides.items()}, folder=folder
+    )
+
+
+def test_the_named_folder_wins_over_the_settings_over_the_shipped_one(
+    tmp_path: Path, write_folder: Callable[[str | Mapping[str, str]], Path]
+) -> None:
+    """In this order."""
+    text = "policy: {name}\nrules:\n  - id: a\n    set: {{user.title: \"'x'\"}}\n"
+    named, settled = (write_folder(text.format(name=name)) for name in ("named", "settled"))
+    with_setting = settings_of(tmp_path, policies__folder=str(settled)).settings
+
+    def policies_of(source: Any) -> list[str]:
+        return [policy.name for policy in source.loaded.policy_set.policies]
+
+    assert policies_of(load_source(with_setting, named)) == ["named"]
+    assert policies_of(load_source(with_setting)) == ["settled"]
+    assert policies_of(load_source(settings_of(tmp_path).settings)) == ["free-login"]
+
+
+def test_a_replaced_set_is_seen_by_the_next_call_only(policy_set: Load) -> None:
+    """The reference is read once a request."""
+    first = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
+    since = datetime(2026, 3, 2, tzinfo=UTC)
+    in_force = PoliciesInForce(first, since)
+    assert in_force() is first
+    assert in_force.since is since
+
+
+def record(outcome: Outcome) -> DecisionRecord:
+    """Return a record with an outcome."""
+    return DecisionRecord("d", "t", "e", {}, "", "r", {}, (), (), (), (), (), outcome, 1.0)
+
+
+@dataclass
+class Counted:
+    """A meter with state."""
+
+    records: list[DecisionRecord] = field(default_factory=list)
+    replays: int = 0
+
+    def decided(self, record: DecisionRecord) -> None:
+        """Keep it."""
+        self.records.append(record)
+
+    def replayed(self) -> None:
+        """Count it."""
+        self.replays += 1
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    seconds: float = 5000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.seconds
+
+
+def test_an_undecided_call_makes_unready_until_one_is_decided_or_time_passes() -> None:
+    """One slow call must not take an idle service out of rotation for good; a decided one heals at once."""
+    meter, clock = Counted(), Clock()
+    pulse = Pulse(meter, clock=clock)
+    assert pulse.is_healthy
+    pulse.decided(record(Outcome.UNDECIDED))
+    assert not pulse.is_healthy
+    clock.seconds += UNREADY_SECONDS
+    assert not pulse.is_healthy
+    clock.seconds += 0.1
+    assert pulse.is_healthy
+    pulse.decided(record(Outcome.UNDECIDED))
+    assert not pulse.is_healthy
+    pulse.decided(record(Outcome.INVALID))
+    assert pulse.is_healthy
+    pulse.replayed()
+    assert (len(meter.records), meter.replays) == (3, 1)
+
+
+@pytest.fixture
+def view(policy_set: Load) -> OperationsView:
+    """Return what the operations listener tells."""
+    policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
+    return OperationsView(
+        version="1.2.3",
+        policies=PoliciesInForce(policies, datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        folder="policies",
+        pulse=Pulse(Counted(), clock=Clock()),
+        decision_log="decisions.jsonl",
+        losses=lambda: 4,
+        metrics=lambda: (b"up 1\n", "text/plain"),
+        started=datetime(2026, 3, 2, 8, tzinfo=UTC),
+    )
+
+
+def test_status_tells_what_is_in_force(view: OperationsView) -> None:
+    """Plain JSON."""
+    status = json.loads(json.dumps(view.status()))
+    assert status == {
+        "version": "1.2.3",
+        "started": "2026-03-02T08:00:00Z",
+        "policies": {
+            "revision": view.policies().revision,
+            "since": "2026-03-02T09:00:00Z",
+            "folder": "policies",
+            "names": ["p"],
+            "rules": 1,
+        },
+        "decisionLog": {"file": "decisions.jsonl", "losses": 4},
+        "readiness": {"policies": True, "deciding": True, "accepting": True},
+    }
+    assert view.exposition() == (b"up 1\n", "text/plain")
+
+
+def test_readiness_says_what_speaks_against_it(view: OperationsView) -> None:
+    """A stop under way, calls that are not decided."""
+    assert view.readiness().ready
+    view.draining = True
+    view.pulse.decided(record(Outcome.UNDECIDED))
+    assert not view.readiness().ready
+    assert view.readiness().checks == {"policies": True, "deciding": False, "accepting": False}
+
+
+def test_the_line_for_every_other_door_keeps_nothing_for_replay(
+    policy_set: Load, schemas: Schemas, payload: Callable[..., dict[str, Any]]
+) -> None:
+    """The same request twice is decided twice; records stay in memory."""
+    policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
+    kept = KeptInMemory()
+    line = evaluation_line(policies, schemas, kept, lambda *_: None)
+    body = json.dumps(payload()).encode()
+    replies = [line.answer(body, time.monotonic()) for _ in range(2)]
+    assert [reply.replayed for reply in replies] == [False, False]
+    assert len(kept.records) == 2
+
+
+def test_a_service_without_a_secret_is_not_built(tmp_path: Path) -> None:
+    """And nothing of it is: no decision log, no key."""
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SettingsError), built_service(settings_of(tmp_path), {}):
+        pass
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_service_with_broken_policies_is_not_built(
+    tmp_path: Path, write_folder: Callable[[str | Mapping[str, str]], Path]
+) -> None:
+    """The exception tells every error, a line each."""
+    folder = write_folder("policy: p\nrules:\n  - id: a\n    set: {user.logn: usr.x}\n")
+    settings = settings_of(tmp_path, policies__folder=str(folder))
+    with pytest.raises(PoliciesRefusedError) as caught, built_service(settings, {}, authenticated=False):
+        pass
+    assert [problem.code for problem in caught.value.problems] == ["unknown-attribute", "unknown-name"]
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_service_is_built_with_everything_wired_and_closed_at_the_end(tmp_path: Path) -> None:
+    """The shipped policies in force, the decision log open in the folder of the settings, ready; nothing listens."""
+    settings = settings_of(tmp_path, server__port=0, server__operations_port=0, auth__secret_variables=["HOOK_SECRET"])
+    with built_service(settings, {"HOOK_SECRET": "a-long-enough-secret-for-the-hook"}) as service:
+        assert service.policies() is service.source.loaded.policy_set
+        assert service.view.readiness().ready
+        assert service.decision_log_file.is_file()
+        assert tmp_path in service.decision_log_file.parents
+        exposed, content_type = service.view.exposition()
+        assert service.policies().revision.encode() in exposed
+        assert content_type.startswith("text/plain")
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"a-long-enough-secret" not in written
+
+
+def test_a_fault_is_logged_by_type_and_place_never_by_text() -> None:
+    """An exception's text may quote a profile."""
+    try:
+        json.loads("Geheimnis")
+    except ValueError as error:
+        fault = KeyError("Geheimnis")
+        fault.__traceback__ = error.__traceback__
+    with capture_logs() as logged:
+        _report_fault("d-1", fault)
+        _report_fault("d-2", ValueError("Geheimnis"))
+    assert [(entry["decision_id"], entry["exception"]) for entry in logged] == [
+        ("d-1", "KeyError"),
+        ("d-2", "ValueError"),
+    ]
+    assert logged[0]["place"].startswith("decoder.py:")
+    assert "Geheimnis" not in str(logged)
