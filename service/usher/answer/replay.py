@@ -11,19 +11,20 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from usher.answer.reply import Reply
+from usher.domain.decision import Outcome
 
 ENTRY_OVERHEAD_BYTES: Final = 400
 """What an entry costs beside the answer's bytes: key, reply, bookkeeping (392 by tracemalloc on CPython 3.11)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    reply: Reply
-    expires_at: float
+_Kept = tuple[float, int, bytes, str | None, str | None]
+"""When it expires, then the reply's fields.
+
+Atoms in a tuple are nothing to the garbage collector, which would walk every other reply while all threads wait.
+"""
 
 
 class ReplayStore:
@@ -46,25 +47,31 @@ class ReplayStore:
         """Return the stored reply of a repeated call, or None."""
         with self._lock:
             kept = self._kept.get(key)
-        return kept.reply if kept and kept.expires_at > self._clock() else None
+        return _reply(kept) if kept and kept[0] > self._clock() else None
 
     def keep(self, key: bytes, reply: Reply) -> None:
         """Store a reply; the first one for a key stands."""
         now = self._clock()
         with self._lock:
             existing = self._kept.get(key)
-            if existing is not None and existing.expires_at > now:
+            if existing is not None and existing[0] > now:
                 return
             if existing is not None:
                 self._drop(key)
-            self._kept[key] = _Kept(reply, now + self._keep_seconds)
-            self._bytes += _size(reply)
-            while self._kept and (self._bytes > self._limit_bytes or next(iter(self._kept.values())).expires_at <= now):
+            outcome = reply.outcome.value if reply.outcome else None
+            self._kept[key] = (now + self._keep_seconds, reply.status, reply.body, reply.decision_id, outcome)
+            self._bytes += _size(reply.body)
+            while self._kept and (self._bytes > self._limit_bytes or next(iter(self._kept.values()))[0] <= now):
                 self._drop(next(iter(self._kept)))
 
     def _drop(self, key: bytes) -> None:
-        self._bytes -= _size(self._kept.pop(key).reply)
+        self._bytes -= _size(self._kept.pop(key)[2])
 
 
-def _size(reply: Reply) -> int:
-    return len(reply.body) + ENTRY_OVERHEAD_BYTES
+def _reply(kept: _Kept) -> Reply:
+    _, status, body, decision_id, outcome = kept
+    return Reply(status, body, decision_id, Outcome(outcome) if outcome else None)
+
+
+def _size(body: bytes) -> int:
+    return len(body) + ENTRY_OVERHEAD_BYTES

@@ -83,7 +83,7 @@ def test_the_store_never_holds_more_than_its_bound(
         if store.find(key) is None:
             kept_at[key] = clock.seconds
         store.keep(key, reply(b"x" * size))
-        held = [len(entry.reply.body) + ENTRY_OVERHEAD_BYTES for entry in store._kept.values()]
+        held = [len(entry[2]) + ENTRY_OVERHEAD_BYTES for entry in store._kept.values()]
         assert store._bytes == sum(held) <= limit_bytes
         for other, since in kept_at.items():
             assert store.find(other) is None or clock.seconds - since < keep_seconds
@@ -125,4 +125,4 @@ def test_threads_may_share_a_store() -> None:
     for thread in threads:
         thread.join()
     assert foreign == []
-    assert store._bytes == sum(len(entry.reply.body) + ENTRY_OVERHEAD_BYTES for entry in store._kept.values())
+    assert store._bytes == sum(len(entry[2]) + ENTRY_OVERHEAD_BYTES for entry in store._kept.values())
