@@ -13,7 +13,18 @@ from usher.bootstrap.schemas import Schemas, load_schemas
 from usher.cel import Budget
 from usher.domain.decision import Decision
 from usher.domain.request import ImportRequest
-from usher.engine import LoadedPolicies, PolicySet, decide, load_policies
+from usher.engine import (
+    DEFAULT_NAMESPACES,
+    Circumstances,
+    LoadedPolicies,
+    MemoryDirectory,
+    MemoryLedger,
+    Namespace,
+    PolicySet,
+    Stores,
+    decide,
+    load_policies,
+)
 
 ROOT = Path(__file__).parents[1]
 NOW = 1_772_442_000_000_000_000  # 2026-03-02T09:00:00Z in nanoseconds
@@ -81,25 +92,27 @@ def write_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str | Ma
 
 
 @pytest.fixture(scope="session")
-def load(
-    schemas: Schemas, write_folder: Callable[[str | Mapping[str, str]], Path]
-) -> Callable[[str | Mapping[str, str]], LoadedPolicies]:
-    """Return a loader of policies given as text."""
+def load(schemas: Schemas, write_folder: Callable[[str | Mapping[str, str]], Path]) -> Callable[..., LoadedPolicies]:
+    """Return a loader of policies given as text, under the usual namespaces or others."""
 
-    def load_texts(files: str | Mapping[str, str]) -> LoadedPolicies:
-        return load_policies(write_folder(files), shape=schemas.policy, profiles=schemas.profiles)
+    def load_texts(
+        files: str | Mapping[str, str], *, namespaces: Mapping[str, Namespace] = DEFAULT_NAMESPACES
+    ) -> LoadedPolicies:
+        return load_policies(
+            write_folder(files), shape=schemas.policy, profiles=schemas.profiles, namespaces=namespaces
+        )
 
     return load_texts
 
 
 @pytest.fixture(scope="session")
-def policy_set(
-    load: Callable[[str | Mapping[str, str]], LoadedPolicies],
-) -> Callable[[str | Mapping[str, str]], PolicySet]:
+def policy_set(load: Callable[..., LoadedPolicies]) -> Callable[..., PolicySet]:
     """Return a loader of policies that have no error."""
 
-    def load_sound(files: str | Mapping[str, str]) -> PolicySet:
-        loaded = load(files)
+    def load_sound(
+        files: str | Mapping[str, str], *, namespaces: Mapping[str, Namespace] = DEFAULT_NAMESPACES
+    ) -> PolicySet:
+        loaded = load(files, namespaces=namespaces)
         assert loaded.policy_set is not None, [str(problem) for problem in loaded.problems]
         return loaded.policy_set
 
@@ -107,11 +120,20 @@ def policy_set(
 
 
 @pytest.fixture(scope="session")
-def decided(policy_set: Callable[[str | Mapping[str, str]], PolicySet]) -> Callable[..., Decision]:
-    """Return what policies given as text decide about a request."""
+def decided(policy_set: Callable[..., PolicySet]) -> Callable[..., Decision]:
+    """Return what policies given as text decide about a request; without stores, nothing is held and nobody known."""
 
-    def make(files: str | Mapping[str, str], request: Mapping[str, Any], *, budget: Budget | None = None) -> Decision:
-        policies = policy_set(files)
-        return decide(policies, ImportRequest.from_wire(request), now=NOW, budget=budget or Budget())
+    def make(
+        files: str | Mapping[str, str],
+        request: Mapping[str, Any],
+        *,
+        budget: Budget | None = None,
+        stores: Stores | None = None,
+        shadow: bool = False,
+    ) -> Decision:
+        stores = stores or Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES)
+        policies = policy_set(files, namespaces=stores.namespaces)
+        circumstances = Circumstances(NOW, budget or Budget(), stores)
+        return decide(policies, ImportRequest.from_wire(request), circumstances, shadow=shadow)
 
     return make

@@ -20,7 +20,7 @@ ANSWER = json.dumps(
         "debugContext": {
             "decisionId": "019c6b2f4d8a5b1d0c9be8a7f6",
             "policyRevision": "0123456789abcdef",
-            "fired": ["free-login/middle-name"],
+            "fired": ["logins/free-login"],
         },
     }
 ).encode()

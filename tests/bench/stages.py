@@ -17,17 +17,27 @@ from usher.adapters.decision_log import DecisionLog
 from usher.adapters.metrics import Metrics
 from usher.adapters.redaction import Redactor
 from usher.answer import wire
+from usher.answer.debug_context import debug_context
 from usher.answer.line import AnswerLine, AnswerOptions
 from usher.answer.own_answer import checked_bytes
 from usher.answer.record import DecisionRecord
-from usher.answer.render import Rendered, debug_context, render
+from usher.answer.render import Rendered, render
 from usher.answer.replay import ReplayStore
 from usher.bootstrap.schemas import Schemas, load_schemas
 from usher.bootstrap.shipped import shipped_policies, shipped_schemas
 from usher.cel import Budget
 from usher.domain.decision import Decision, Outcome
 from usher.domain.request import ImportRequest
-from usher.engine import PolicySet, decide, load_policies
+from usher.engine import (
+    DEFAULT_NAMESPACES,
+    Circumstances,
+    MemoryDirectory,
+    MemoryLedger,
+    PolicySet,
+    Stores,
+    decide,
+    load_policies,
+)
 
 CALLS = 4000
 EVENT_ID = b"uxYHqVWSTrOXAE8KQiKYfQ"
@@ -55,6 +65,7 @@ class Steps:
         self.log = log
         self.metrics = metrics
         self.now = time.time_ns()
+        self.stores = Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES)
 
     def parse(self, case: Case) -> None:
         """Turn bytes into JSON."""
@@ -68,13 +79,13 @@ class Steps:
         """Ask the policies."""
         case.request = ImportRequest.from_wire(case.wire)
         budget = Budget(deadline=time.monotonic() + _MINUTE_SECONDS)
-        case.decision = decide(self.policies, case.request, now=self.now, budget=budget)
+        case.decision = decide(self.policies, case.request, Circumstances(self.now, budget, self.stores))
 
     def render(self, case: Case) -> None:
         """Make Okta's commands and what its System Log may know."""
         case.rendered = render(case.decision, case.request, self.policies.profiles)
         case.answer["commands"] = [command.to_wire() for command in case.rendered.commands]
-        case.answer["debugContext"] = debug_context(case.decision, "01a206a48a2606c0dac2f75049", ())
+        case.answer["debugContext"] = debug_context(case.decision, "01a206a48a2606c0dac2f75049")
 
     def check(self, case: Case) -> None:
         """Look at the response schema, the order of commands, the size; make bytes."""
@@ -123,6 +134,7 @@ def wired(folder: Path) -> tuple[Steps, AnswerLine]:
         meter=metrics,
         replay=ReplayStore(keep_seconds=600, limit_bytes=64 * 1_048_576),
         options=AnswerOptions(),
+        stores=Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES),
         on_fault=_raise,
     )
     return Steps(policies, schemas, log, metrics), line

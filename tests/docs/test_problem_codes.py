@@ -1,33 +1,117 @@
-"""Every problem `usher check` can print has its paragraph, and no paragraph is about one that does not exist."""
+"""The page lists exactly the codes the source can give: of problems, of errors in a decision, of a claim's refusals."""
 
+import ast
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-ENGINE = ROOT / "service" / "usher" / "engine"
-PAGE = (ROOT / "docs" / "policy-language.md").read_text(encoding="utf-8")
-# What these modules quote in kebab-case without meaning a problem.
-NO_CODES = {"utf-8", "utf-8-sig", "x-sensitivity"}
+import pytest
+
+from tests.docs.page import page
+
+_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+_LISTED = re.compile(r"^- ((?:`[a-z0-9-]+`(?:, )?)+): \S", re.MULTILINE)
+_PROBLEM_TAKERS = {"Problem", "problem", "_problem", "_add", "_declared", "_refuse", "refusal", "ExpressionProblem"}
+_LOADING = ("engine/*.py", "bootstrap/schemas.py", "cel/*.py")
+_DECIDING = ("engine/*.py", "cel/*.py", "answer/render.py")
 
 
-def _codes(folder: Path) -> set[str]:
-    sources = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
-    return {code for source in sources for code in re.findall(r'"([a-z]+(?:-[a-z0-9]+)+)"', source)} - NO_CODES
+def sources(service: Path, patterns: Iterable[str]) -> Iterator[ast.AST]:
+    """Yield every syntax node of the modules."""
+    for pattern in patterns:
+        for path in sorted((service / "usher").glob(pattern)):
+            yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def _documented() -> set[str]:
-    section = PAGE.split("\n## Problems\n")[1].split("\n## ")[0]
-    heads = re.findall(r"^- ((?:`[a-z0-9-]+`(?:, )?)+):", section, re.MULTILINE)
-    return {code for head in heads for code in re.findall(r"`([a-z0-9-]+)`", head)}
+def constants(node: ast.AST) -> set[str]:
+    """Return every text within a node."""
+    return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
 
 
-def test_every_code_of_the_engine_has_a_paragraph() -> None:
-    """An admin looks the code up."""
-    assert _codes(ENGINE) - _documented() == set()
+def called(node: ast.Call) -> str:
+    """Return the last part of what is called."""
+    return ast.unparse(node.func).rpartition(".")[2]
 
 
-def test_every_paragraph_is_about_a_code() -> None:
-    """A paragraph about nothing misleads."""
-    rooms = [ROOT / "service" / "usher" / room for room in ("engine", "cel", "bootstrap")]
-    sources = "".join(path.read_text(encoding="utf-8") for room in rooms for path in sorted(room.glob("*.py")))
-    assert [code for code in sorted(_documented()) if f'"{code}"' not in sources] == []
+def loading_codes(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the codes of problems: texts like codes among the arguments of what notes a problem, and `_CODES`."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Call) and called(node) in _PROBLEM_TAKERS:
+            for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+                if isinstance(argument, ast.JoinedStr) and ast.unparse(argument) == "f'unknown-{root[:-1]}'":
+                    found |= {"unknown-constant", "unknown-variable", "unknown-table"}
+                found |= {text for text in constants(argument) if _CODE.fullmatch(text)}
+            if called(node) == "Problem" and isinstance(node.args[1], ast.Constant):
+                found.add(str(node.args[1].value))  # a code may be one word
+        elif isinstance(node, ast.FunctionDef) and node.name in _PROBLEM_TAKERS:
+            found |= {text for default in node.args.defaults for text in constants(default) if _CODE.fullmatch(text)}
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "_CODES":
+            found |= {text for text in constants(node) if _CODE.fullmatch(text)}
+    return found
+
+
+def deciding_codes(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the codes of errors: what exceptions are given first, and the constants that stand for codes."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Call) and called(node) in {"EvaluationError", "BudgetExceeded"} and node.args:
+            found |= {text for text in constants(node.args[0]) if text and isinstance(node.args[0], ast.Constant)}
+        elif isinstance(node, ast.Call) and called(node) == "RuleFault":
+            found |= {text for text in constants(node) if _CODE.fullmatch(text)}
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "kind":
+            found |= constants(node.value) - {""}
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "Final" and node.value:
+            value = node.value
+            found |= (
+                constants(value) if isinstance(value, ast.Constant) and _CODE.fullmatch(str(value.value)) else set()
+            )
+    return found
+
+
+def section(title: str) -> str:
+    """Return what stands below a heading of the second or third level."""
+    level, text = title.split(" ", 1)
+    start = page().index(f"\n{level} {text}\n")
+    rest = page()[start + 1 + len(title) :]
+    end = re.search(rf"^#{{2,{len(level)}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def listed(text: str) -> list[str]:
+    """Return the codes that stand at the head of a list's items."""
+    return [code for found in _LISTED.findall(text) for code in re.findall(r"`(.+?)`", found)]
+
+
+def test_every_problem_is_on_the_page_and_nothing_else(root: Path) -> None:
+    """An admin who meets a code finds its cause and remedy; no code on the page is a thing of the past."""
+    codes = loading_codes(sources(root / "service", _LOADING))
+    assert {"no-tags", "claim-mismatch", "unknown-table", "too-long", "bad-schema", "missing-key"} <= codes
+    written = listed(section("## Problems"))
+    assert sorted(set(written)) == sorted(codes)
+    assert len(written) == len(set(written))
+
+
+def test_every_error_of_a_decision_is_on_the_page(root: Path) -> None:
+    """A code in a trace, in `debugContext` or in the decision log is explained."""
+    codes = deciding_codes(sources(root / "service", _DECIDING))
+    assert {"no-such-key", "deadline", "bad-link-id", "breaks-profile-schema", "unsupported", "ladder-stopped"} <= codes
+    assert sorted(listed(section("## Errors in a decision"))) == sorted(codes)
+
+
+def test_every_refusal_of_a_claim_is_on_the_page(root: Path) -> None:
+    """`usher eval --explain` says why a candidate was passed over in words the page explains."""
+    claims = ast.parse((root / "service" / "usher" / "engine" / "claims.py").read_text(encoding="utf-8"))
+    functions = [
+        node for node in ast.walk(claims) if isinstance(node, ast.FunctionDef) and node.name in {"_unfit", "_held"}
+    ]
+    returned = [node.value for function in functions for node in ast.walk(function) if isinstance(node, ast.Return)]
+    words = {value.value for value in returned if isinstance(value, ast.Constant) and value.value}
+    assert words == set(listed(section("### Why a candidate is passed over")))
+
+
+@pytest.mark.parametrize("code", sorted({*listed(page())}))
+def test_a_paragraph_says_something(code: str) -> None:
+    """Each item has words, not only a code."""
+    item = next(line for line in page().splitlines() if line.startswith("- `") and f"`{code}`" in line.split(": ")[0])
+    assert len(item) > len(code) + 20

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from tests.integration.installations import Distributions, Installation, build_twice, copy_of_checkout, install
+from tests.integration.listening import listener_options
 from tests.integration.usher_process import UsherProcess
 from usher.answer.reply import Reply
 from usher.domain.decision import Outcome
 from usher.web.app import create_hook_app
 from usher.web.auth import HeaderAuthentication
-from usher.web.serving import Listener, ListenerOptions
+from usher.web.serving import Listener
 
 SECRET = "Basic c2VjcmV0"
 # Far beyond what anything here takes: only a hang gets there.
@@ -227,8 +228,10 @@ def serve_hook() -> Iterator[Serve]:
 
     def start(**options: Any) -> HookService:
         line, refusals = Line(), Refusals()
-        app = create_hook_app(line, HeaderAuthentication("Authorization", [SECRET.encode()]), refusals=refusals)
-        listener = Listener(app, ListenerOptions(**{"name": "hook", "port": 0, **options}), refusals=refusals)
+        hosting = listener_options(**options)
+        authentication = HeaderAuthentication("Authorization", [SECRET.encode()])
+        app = create_hook_app(line, authentication, refusals=refusals, body_limit_bytes=hosting.body_limit_bytes)
+        listener = Listener(app, hosting, refusals=refusals)
         listener.start()
         services.append(HookService(listener, line, refusals))
         return services[-1]

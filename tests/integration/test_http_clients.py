@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.integration.conftest import HookService, Serve
 
 MIB = 1_048_576
+PATIENCE_SECONDS = 60.0
+OKTA_WAITS_SECONDS = 3.0
 
 
 def test_one_byte_at_a_time_does_not_hold_up_the_others(serve_hook: Serve) -> None:
@@ -78,14 +81,59 @@ def test_75_connections_at_once_get_each_its_own_answer(hook_service: HookServic
     assert len(hook_service.line.calls) == 750
 
 
-def test_more_connections_than_allowed_wait_and_are_served(serve_hook: Serve) -> None:
-    """Beyond the limit a connection waits in the backlog until another one goes."""
+def test_a_newcomer_gets_the_place_of_the_longest_idle(serve_hook: Serve) -> None:
+    """Beyond the limit the connection that has said nothing for longest is closed, and no other."""
     service = serve_hook(connection_limit=3)
     kept = [service.connect() for _ in range(3)]
-    for caller in kept:
+    for caller in (kept[1], kept[0], kept[2]):
         caller.send(service.raw())
         assert caller.read().status == 200
-    waiting = service.connect()
-    waiting.send(service.raw(b"[4]"))
-    kept[0].close()
-    assert waiting.read().body == service.expected(b"[4]")
+    assert service.ask(service.raw(b"[4]")).body == service.expected(b"[4]")
+    assert kept[1].is_closed()
+    for caller in (kept[0], kept[2]):
+        caller.send(service.raw(b"[5]"))
+        assert caller.read().body == service.expected(b"[5]")
+
+
+def test_calls_in_work_keep_their_places(serve_hook: Serve) -> None:
+    """While all places are taken by calls being decided, one newcomer waits inside, the rest in the backlog."""
+    service = serve_hook(connection_limit=3, threads=1)
+    service.line.may_answer.clear()
+    working = [service.connect() for _ in range(3)]
+    for number, caller in enumerate(working):
+        caller.send(service.raw(f"[{number}]".encode()))
+    assert service.line.entered.acquire(timeout=PATIENCE_SECONDS)
+    waiting = [service.connect() for _ in range(3)]
+    for caller in waiting:
+        caller.send(service.raw(b"[7]"))
+    service.line.may_answer.set()
+    assert [caller.read().body for caller in working] == [service.expected(b) for b in (b"[0]", b"[1]", b"[2]")]
+    assert [caller.read().body for caller in waiting] == [service.expected(b"[7]")] * 3
+
+
+def test_strangers_who_say_nothing_or_half_of_it_do_not_lock_okta_out(serve_hook: Serve) -> None:
+    """450 connections without a complete request, 400 places: a call is answered long before any of them times out."""
+    service = serve_hook(channel_timeout_seconds=3600)
+    for number in range(450):
+        service.connect().send((b"", b"POST /okta/import HT", service.raw(length=100))[number % 3])
+    started = time.monotonic()
+    assert service.ask(service.raw(b"[1]")).body == service.expected(b"[1]")
+    assert time.monotonic() - started < OKTA_WAITS_SECONDS
+
+
+def test_a_header_that_does_not_end_is_given_up_early(serve_hook: Serve) -> None:
+    """It is closed long before the channel timeout, although it goes on and on; a quiet connection stays."""
+    service = serve_hook(channel_timeout_seconds=3600)
+    slow, quiet = service.connect(), service.connect()
+    slow.send(b"POST /okta/import HTTP/1.1\r\nX-Long: ")
+    closed, pause = threading.Event(), threading.Event()
+    for _ in range(600):
+        try:
+            slow.send(b"x")
+        except ConnectionError:
+            closed.set()
+            break
+        pause.wait(0.1)
+    assert closed.is_set()
+    quiet.send(service.raw(b"[1]"))
+    assert quiet.read().body == service.expected(b"[1]")

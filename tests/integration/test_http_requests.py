@@ -40,6 +40,30 @@ def test_a_call_is_answered_and_the_connection_kept(hook_service: HookService) -
     assert len(hook_service.line.calls) == 2
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//okta/import",
+        "/okta%2Fimport",
+        "/okta/impor%74",
+        "/okta//import",
+        "/./okta/import",
+        "/okta/import;x",
+        "/%2fokta/import",
+    ],
+)
+def test_only_the_path_itself_is_the_hook(hook_service: HookService, target: str) -> None:
+    """APPSEC: what waitress would make the same path is another one to the proxy in front, so it is none here."""
+    assert is_refusal(hook_service.ask(hook_service.raw(line=f"POST {target} HTTP/1.1")), 404)
+    assert hook_service.line.calls == []
+
+
+@pytest.mark.parametrize("target", ["/okta/import?a=//b", "http://hook/okta/import", "http://hook/okta/import?x"])
+def test_query_and_absolute_form_are_the_hook_too(hook_service: HookService, target: str) -> None:
+    """RFC 9112 has a server accept both."""
+    assert hook_service.ask(hook_service.raw(line=f"POST {target} HTTP/1.1")).status == 200
+
+
 def test_a_fault_while_the_headers_are_written_ends_as_the_undecided_answer(hook_service: HookService) -> None:
     """Even what waitress refuses to send does not become a 500, which would create a duplicate."""
     hook_service.line.decision_id = "d\r\nX-Injected: 1"

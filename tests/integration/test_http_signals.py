@@ -32,8 +32,12 @@ class Slow:
     def undecided(self):
         raise NotImplementedError
 
-app = create_hook_app(Slow(), NoAuthentication(), refusals=Uncounted())
-listener = Listener(app, ListenerOptions(name="hook", port=0, drain_seconds=3600))
+app = create_hook_app(Slow(), NoAuthentication(), refusals=Uncounted(), body_limit_bytes=1000)
+options = ListenerOptions(
+    name="hook", host="127.0.0.1", port=0, threads=2, body_limit_bytes=1000, header_limit_bytes=1000,
+    connection_limit=10, channel_timeout_seconds=30, backlog=10, drain_seconds=3600,
+)
+listener = Listener(app, options)
 stop = StopSignal()
 with stop.installed():
     serve([listener], stop, announce=lambda: print(listener.address.port, flush=True))

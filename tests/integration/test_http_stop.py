@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from usher.web.serving import Listener, ListenerOptions
+from tests.integration.listening import listener_options
+from usher.web.serving import Listener
 from usher.web.signals import StopSignal, serve
 from usher.web.sockets import ListenError
 
@@ -208,7 +209,7 @@ def test_stopping_twice_or_unstarted_is_harmless(serve_hook: Serve) -> None:
     service.listener.stop()
     service.listener.stop()
     service.listener.cut()
-    unstarted = Listener(lambda _environ, _start: [], ListenerOptions(name="hook"))
+    unstarted = Listener(lambda _environ, _start: [], listener_options())
     unstarted.stop()
     assert not unstarted.is_serving
 
@@ -216,10 +217,9 @@ def test_stopping_twice_or_unstarted_is_harmless(serve_hook: Serve) -> None:
 def test_a_listener_that_cannot_start_takes_the_others_down() -> None:
     """With one port in use nothing is served, and the error is that port's."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        hook = Listener(lambda _environ, _start: [], ListenerOptions(name="hook", port=0))
-        operations = Listener(
-            lambda _environ, _start: [], ListenerOptions(name="operations", port=taken.getsockname()[1])
-        )
+        hook = Listener(lambda _environ, _start: [], listener_options())
+        options = listener_options(name="operations", port=taken.getsockname()[1])
+        operations = Listener(lambda _environ, _start: [], options)
         with pytest.raises(ListenError, match="operations listener: cannot listen on 127"):
             serve([hook, operations], StopSignal(), announce=lambda: pytest.fail("nothing serves"))
     assert not hook.is_serving
@@ -231,8 +231,8 @@ def test_listeners_stop_in_their_order(serve_hook: Serve) -> None:
     first, second = serve_hook(drain_seconds=FOR_EVER), serve_hook()
     first.listener.stop()
     second.listener.stop()
-    hook = Listener(first.listener._app, ListenerOptions(name="hook", port=0, drain_seconds=FOR_EVER))
-    operations = Listener(second.listener._app, ListenerOptions(name="operations", port=0))
+    hook = Listener(first.listener._app, listener_options(drain_seconds=FOR_EVER))
+    operations = Listener(second.listener._app, listener_options(name="operations"))
     first.listener, second.listener = hook, operations
     stop, up = StopSignal(), threading.Event()
     serving = threading.Thread(target=serve, args=([hook, operations], stop), kwargs={"announce": up.set})

@@ -32,7 +32,7 @@ def assert_it_shows_the_guides_case(usher: UsherProcess) -> None:
         '"conflicts": [',
         "answer:",
         f'"login": "{GUIDE_LOGIN}"',
-        "rule that fired: free-login/middle-name",
+        "rule that fired: logins/free-login",
     )
     assert [shown.find(part) for part in parts] == sorted(shown.find(part) for part in parts)
     assert all(part in shown for part in parts)
@@ -48,6 +48,17 @@ def test_the_demo_shows_one_answer_and_stays(start_usher: StartUsher, number: si
     usher.signal(number)
     assert usher.end() == 0
     assert not any(usher.folder.iterdir())
+
+
+def test_the_demo_goes_by_variables_and_reads_no_settings_file(start_usher: StartUsher) -> None:
+    """Another header is sent and printed; neither USHER_CONFIG nor another secret's variable gets in the way."""
+    usher = start_usher(
+        "demo", USHER_AUTH_HEADER="X-Key", USHER_CONFIG="nowhere.toml", USHER_AUTH_SECRET_VARIABLES="OTHER_SECRET"
+    )
+    assert_it_shows_the_guides_case(usher)
+    assert '-H "X-Key: ' in usher.out.until("  curl ")
+    usher.signal(signal.SIGTERM)
+    assert usher.end() == 0
 
 
 def test_the_secret_is_new_each_time(start_usher: StartUsher) -> None:

@@ -9,8 +9,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, generate_latest
 
 from usher.answer.record import DecisionRecord
-from usher.domain.decision import Outcome, Verdict
+from usher.domain.decision import ClaimTrace, Outcome, Verdict
 
+GRANTED: Final = "granted"
+EXHAUSTED: Final = "exhausted"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 # Fine where decisions are, and around the 3 s after which Okta creates the user by itself.
@@ -51,13 +53,17 @@ class Metrics:
         self._conflicts: Final = self._labelled(
             "usher_conflicts", "Decisions in which rules wanted different values for a target.", "target"
         )
+        self._holds: Final = self._labelled("usher_holds", "Holds by the rule that asked for them.", "rule")
+        self._claims: Final = self._labelled(
+            "usher_claims", "Claims that were granted a value, and those that found none free.", "result"
+        )
+        self._failed_closed: Final = self._labelled(
+            "usher_restrictions_failed_closed", "Holds and vetoes that applied because they failed.", "rule"
+        )
+        self._collisions: Final = self._plain("usher_collisions", "Created rows whose login somebody else holds.")
         self._refusals: Final = self._labelled("usher_refusals", "Calls refused before anything was decided.", "status")
-        self._replays: Final = Counter(
-            "usher_replays", "Repeated calls that got their first answer again.", registry=self._registry
-        )
-        self._losses: Final = Counter(
-            "usher_decision_log_losses", "Records and fields the decision log lost.", registry=self._registry
-        )
+        self._replays: Final = self._plain("usher_replays", "Repeated calls that got their first answer again.")
+        self._losses: Final = self._plain("usher_decision_log_losses", "Records and fields the decision log lost.")
         self._seconds: Final = Histogram(
             "usher_decision_seconds",
             "Time from the arrival of the body to the answer, replays not included.",
@@ -71,6 +77,8 @@ class Metrics:
         for outcome in Outcome:
             # An alert on a rate needs the series to be there before the first call ends so.
             self._requests.child(outcome.value)
+        for result in (GRANTED, EXHAUSTED):
+            self._claims.child(result)
 
     def decided(self, record: DecisionRecord) -> None:
         """Count one decision with its rules, conflicts and errors."""
@@ -81,8 +89,16 @@ class Metrics:
                 self._rules.child(entry.rule).inc()
         for fault in record.errors:
             self._rule_errors.child(fault.rule).inc()
+            if fault.closed:
+                self._failed_closed.child(fault.rule).inc()
         for conflict in record.conflicts:
             self._conflicts.child(conflict.target).inc()
+        for hold in record.holds:
+            self._holds.child(hold.rule).inc()
+        for result in filter(None, map(_result, record.claims)):
+            self._claims.child(result).inc()
+        if collisions := sum(kept.collision for kept in record.remembered):
+            self._collisions.inc(collisions)
 
     def refused(self, status: int) -> None:
         """Count one refusal."""
@@ -102,3 +118,13 @@ class Metrics:
 
     def _labelled(self, name: str, documentation: str, label: str) -> _Labelled:
         return _Labelled(Counter(name, documentation, [label], registry=self._registry))
+
+    def _plain(self, name: str, documentation: str) -> Counter:
+        return Counter(name, documentation, registry=self._registry)
+
+
+def _result(claim: ClaimTrace) -> str:
+    """Return what a claim came to; '' for one that was granted and rolled back because another found none free."""
+    if claim.granted is not None:
+        return GRANTED
+    return "" if claim.tried and not claim.tried[-1].refused else EXHAUSTED

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from usher.adapters import decision_line
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
 from usher.domain.request import CREATE_USER, LINK_USER
@@ -30,17 +31,37 @@ Step = Callable[[object, Hashes], object]
 class Redactor:
     """Turns the personal part of a decision record into data that names nobody.
 
-    `public_user` and `public_app_user` are the attributes whose profile schema says `x-sensitivity: none`.
+    `public_user` and `public_app_user` are the attributes whose profile schema says `x-sensitivity: none`;
+    `lookup_names` are the attributes and namespaces that may stand readable in a look-up: a policy may compute others.
     """
 
-    __slots__ = ("_boolean", "_commands", "_input", "_matched", "_names", "_number", "_source", "_text")
+    __slots__ = (
+        "_asked",
+        "_boolean",
+        "_commands",
+        "_input",
+        "_lookup_names",
+        "_matched",
+        "_names",
+        "_number",
+        "_source",
+        "_text",
+    )
 
-    def __init__(self, key: bytes, *, public_user: frozenset[str], public_app_user: frozenset[str]) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        *,
+        public_user: frozenset[str],
+        public_app_user: frozenset[str],
+        lookup_names: frozenset[str] = frozenset(),
+    ) -> None:
         # `person` keeps the types apart: the text "1" and the number 1 have different hashes.
         self._text: Final = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=b"text")
         self._number: Final = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=b"number")
         self._boolean: Final = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=b"boolean")
         self._names: Final[set[str]] = set()
+        self._lookup_names: Final = lookup_names
         user, app_user = self._profile(public_user), self._profile(public_app_user)
         self._matched: Final = self._members({"id": self._user_id, "user": self._members({"id": self._user_id})})
         self._source: Final = self._members(dict.fromkeys(("name", "id", "label", "status"), self._readable))
@@ -51,6 +72,7 @@ class Redactor:
             CommandType.APP_PROFILE: app_user,
             CommandType.USER_PROFILE: user,
         }
+        self._asked: Final = self._store_steps()
 
     def redacted(self, record: DecisionRecord) -> tuple[dict[str, object], tuple[str, ...]]:
         """Return the personal fields redacted, and the names of those that had to be dropped because that failed."""
@@ -60,6 +82,9 @@ class Redactor:
             "subject": lambda: self._hidden(record.subject, hashes),
             "faults": lambda: [self._fault(fault, hashes) for fault in record.faults],
             "commands": lambda: [self._command(command, hashes) for command in record.commands],
+            "lookups": lambda: self._asked["lookups"](decision_line.lookups(record), hashes),
+            "claims": lambda: self._asked["claims"](decision_line.claims(record), hashes),
+            "remembered": lambda: self._asked["remembered"](decision_line.remembered(record), hashes),
             "input": lambda: self._input(record.input, hashes),
         }
         line: dict[str, object] = {}
@@ -93,6 +118,28 @@ class Redactor:
             }
         )
         return self._members({**dict.fromkeys(_EVENT, self._readable), "data": data})
+
+    def _store_steps(self) -> Mapping[str, Step]:
+        """Return the steps for what was asked of ledger and directory: values hidden, whatever their attribute."""
+        asked = {
+            "function": self._readable,
+            "name": self._lookup_name,
+            "value": self._hidden,
+            "found": self._found,
+        }
+        tried = self._members({"values": self._by_namespace, "refused": self._readable})
+        claim = {
+            "rule": self._readable,
+            "tried": self._elements(tried),
+            "more": self._readable,
+            "granted": self._by_namespace,
+        }
+        kept = {"namespace": self._readable, "value": self._hidden, "collision": self._readable}
+        return {
+            "lookups": self._elements(self._members(asked)),
+            "claims": self._elements(self._members(claim)),
+            "remembered": self._elements(self._members(kept)),
+        }
 
     def _members(self, steps: Mapping[str, Step]) -> Step:
         def redact(value: object, hashes: Hashes) -> object:
@@ -147,6 +194,21 @@ class Redactor:
 
     def _user_id(self, value: object, hashes: Hashes) -> object:
         return value if type(value) is str and _OKTA_ID.fullmatch(value) else self._hidden(value, hashes)
+
+    def _lookup_name(self, value: object, hashes: Hashes) -> object:
+        return value if value in self._lookup_names else self._hidden(value, hashes)
+
+    def _found(self, value: object, hashes: Hashes) -> object:
+        """Keep whether a value is taken, and the ids of users."""
+        if isinstance(value, bool):
+            return value
+        return self._elements(self._user_id)(value, hashes)
+
+    def _by_namespace(self, value: object, hashes: Hashes) -> object:
+        """Hide the values; namespaces are named by the settings."""
+        if not isinstance(value, dict):
+            return self._hidden(value, hashes)
+        return {namespace: self._hidden(held, hashes) for namespace, held in value.items()}
 
     def _action(self, value: object, hashes: Hashes) -> object:
         return value if value in (CREATE_USER, LINK_USER) else self._hidden(value, hashes)

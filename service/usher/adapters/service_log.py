@@ -4,13 +4,15 @@ Owns level, form and what an exception may show. Configured once at start; loggi
 """
 
 import logging
+import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Final, Literal, Protocol, TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
+
+from usher.errors import fault_place
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -30,10 +32,19 @@ class LogSettings(Protocol):
 class _ServiceHandler(logging.StreamHandler[TextIO]):
     """The handler this module puts in; a second configuration replaces the first."""
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Let a record go that cannot be written, on a full disk for example: the service goes on.
+
+        APPSEC: the library would print a traceback with the record's arguments in it.
+        """
+
 
 def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """Send structlog's events and the standard library's records to the stream, standard error by default."""
-    stream = stream or sys.stderr
+    """Send structlog's events and the standard library's records to the stream, standard error by default.
+
+    A process may have none, started by a Windows service wrapper for example; its log goes nowhere then.
+    """
+    stream = stream or sys.stderr or _nowhere()
     level = LEVELS[settings.level]
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -77,9 +88,9 @@ def exception_place(logger: WrappedLogger, method: str, event: EventDict) -> Eve
         else None
     )
     if error is not None:
-        frames = traceback.extract_tb(error.__traceback__)
-        event["exception"] = type(error).__name__
-        event["place"] = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        # Not `exception`: the console form takes that for a traceback and breaks the line.
+        event["error"] = type(error).__name__
+        event["place"] = fault_place(error)
     return event
 
 
@@ -87,3 +98,8 @@ def _renderer(settings: LogSettings, stream: TextIO) -> Processor:
     if settings.format == "json":
         return structlog.processors.JSONRenderer()
     return structlog.dev.ConsoleRenderer(colors=stream.isatty())
+
+
+def _nowhere() -> TextIO:
+    """Return a stream that swallows everything, for the rest of the process."""
+    return Path(os.devnull).open("w", encoding="utf-8")

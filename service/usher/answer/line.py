@@ -9,26 +9,30 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from usher.answer import wire
+from usher.answer.debug_context import cut_text, debug_context
 from usher.answer.okta_error import ErrorCause, error_body, error_object
 from usher.answer.own_answer import checked_bytes
-from usher.answer.record import DecisionLog, DecisionRecord, Meter
-from usher.answer.render import debug_context, render
+from usher.answer.record import DecisionLog, DecisionRecord, Meter, judgement
+from usher.answer.render import quarantine, render
 from usher.answer.replay import ReplayStore
 from usher.answer.reply import Reply
-from usher.cel import Budget, BudgetExceeded
+from usher.cel import DEFAULT_LIMITS, Budget, BudgetExceeded, Limits
 from usher.domain.command import Command
 from usher.domain.decision import Decision, Outcome
 from usher.domain.request import EVENT_TYPE, ImportRequest
-from usher.engine import Clock, PolicySet, decide
+from usher.engine import Circumstances, Clock, PolicySet, Stores, decide
 from usher.errors import UsherError
 from usher.shapes import Fault, Shape
 
 MAX_CAUSES: Final = 50
+MAX_RECORDED_BYTES: Final = 131_072
+"""A larger body is decided but not recorded: redacting it would take time that belongs to other calls."""
+HOLD_SUMMARY: Final = "This import waits for a person to decide."
 INVALID_SUMMARY: Final = "The import request breaks the request schema; no policy was asked."
 UNDECIDED_SUMMARY: Final = "Usher could not decide this import; resolve it by hand."
 NOT_PARSABLE_SUMMARY: Final = "The request could not be parsed."
@@ -44,10 +48,18 @@ class OutsideFaultError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """`deadline_seconds` counts from the arrival of the body; `undecided` is the answer when there is none in time."""
+    """How the line answers what is not simply decided.
+
+    `deadline_seconds` counts from the arrival of the body; `undecided` is the answer when there is none in time. A
+    held row is
+    answered with an error, or created with the attributes in `quarantine` (Okta attribute → value).
+    """
 
     deadline_seconds: float = 2.0
     undecided: Literal["error", "default"] = "error"
+    hold: Literal["error", "quarantine"] = "error"
+    quarantine: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +77,7 @@ class AnswerLine:
     meter: Meter
     replay: ReplayStore
     options: AnswerOptions
+    stores: Stores
     on_fault: Callable[[str, Exception], None]
     clock: Clock = time.time_ns
 
@@ -92,30 +105,51 @@ class AnswerLine:
             return replace(known, replayed=True)
         try:
             call.input = wire.parse(body)
+            call.input_bytes = len(body)
         except wire.NotParsableError as error:
             return Reply(400, _refusal(error), None, None)
         if faults := self.request_shape.faults(call.input):
             reply = self._invalid(faults, call)
         else:
             reply = self._decided(policies, call)
-        self.replay.keep(key, reply)
-        return reply
+        return self.replay.keep(key, reply)
 
     def _decided(self, policies: PolicySet, call: "_Call") -> Reply:
         request = ImportRequest.from_wire(call.input)  # type: ignore[arg-type]  # the request schema says it is an object
         call.request = request
-        decision = decide(policies, request, now=call.now, budget=Budget(deadline=call.deadline))
+        circumstances = Circumstances(call.now, Budget(deadline=call.deadline, limits=self.options.limits), self.stores)
+        decision = call.decision = decide(policies, request, circumstances)
+        if decision.holds:
+            return self._held(decision, request, call)
         rendered = render(decision, request, policies.profiles)
-        answer: dict[str, object] = {}
-        if rendered.commands:
-            answer["commands"] = [command.to_wire() for command in rendered.commands]
-        if decision.fired or decision.faults or decision.conflicts:
-            answer["debugContext"] = debug_context(decision, call.decision_id, rendered.faults)
+        decision = replace(decision, faults=(*decision.faults, *rendered.faults)) if rendered.faults else decision
+        outcome = Outcome.COMMANDS if rendered.commands else Outcome.DEFAULT
+        says_something = decision.fired or decision.faults or decision.conflicts or decision.vetoed
+        context = debug_context(decision, call.decision_id) if says_something else None
+        return self._send(outcome, decision, _answer_of(rendered.commands, context), rendered.commands, call)
+
+    def _held(self, decision: Decision, request: ImportRequest, call: "_Call") -> Reply:
+        """Answer a held row: one cause per hold, or the quarantine the settings describe."""
+        context = debug_context(decision, call.decision_id)
+        if self.options.hold == "quarantine":
+            commands = quarantine(self.options.quarantine, request)
+            return self._send(Outcome.HOLD, decision, _answer_of(commands, context), commands, call)
+        causes = [ErrorCause(cut_text(hold.text), hold.rule, "body", "$.data") for hold in decision.holds[:MAX_CAUSES]]
+        answer = {"error": error_object(HOLD_SUMMARY, causes), "debugContext": context}
+        return self._send(Outcome.HOLD, decision, answer, (), call)
+
+    def _send(
+        self,
+        outcome: Outcome,
+        decision: Decision,
+        answer: Mapping[str, object],
+        commands: tuple[Command, ...],
+        call: "_Call",
+    ) -> Reply:
+        """Check our own answer, record it, and let it go."""
         body = checked_bytes(answer, self.response_shape)
         call.check_deadline()
-        outcome = Outcome.COMMANDS if rendered.commands else Outcome.DEFAULT
-        decision = replace(decision, faults=(*decision.faults, *rendered.faults)) if rendered.faults else decision
-        self._record(call.record(outcome, decision=decision, commands=rendered.commands))
+        self._record(call.record(outcome, decision=decision, commands=commands))
         return Reply(200, body, call.decision_id, outcome)
 
     def _invalid(self, faults: tuple[Fault, ...], call: "_Call") -> Reply:
@@ -125,6 +159,7 @@ class AnswerLine:
         ]
         answer = {"error": error_object(_invalid_summary(call.input), causes)}
         body = checked_bytes(answer, self.response_shape)
+        call.check_deadline()
         self._record(call.record(Outcome.INVALID, faults=tuple(f"{fault.json_path}: {fault.code}" for fault in faults)))
         return Reply(200, body, call.decision_id, Outcome.INVALID)
 
@@ -132,7 +167,8 @@ class AnswerLine:
         """Answer what could not be decided. Nothing here may depend on what failed."""
         with suppress(Exception):
             self.on_fault(call.decision_id, error)
-        self._record(call.record(Outcome.UNDECIDED))
+        with suppress(Exception):
+            self._record(call.record(Outcome.UNDECIDED))
         body = b"{}" if self.options.undecided == "default" else error_body(UNDECIDED_SUMMARY, [_cause_of(error)])
         return Reply(200, body, call.decision_id, Outcome.UNDECIDED)
 
@@ -149,7 +185,7 @@ class AnswerLine:
 class _Call:
     """What is known so far about one call; belongs to the thread that answers it."""
 
-    __slots__ = ("arrived", "deadline", "decision_id", "input", "now", "request", "revision")
+    __slots__ = ("arrived", "deadline", "decision", "decision_id", "input", "input_bytes", "now", "request", "revision")
 
     def __init__(self, decision_id: str, now: int, arrived: float, deadline: float) -> None:
         self.decision_id = decision_id
@@ -158,7 +194,9 @@ class _Call:
         self.deadline = deadline
         self.revision = ""
         self.input: object = None
+        self.input_bytes = 0
         self.request: ImportRequest | None = None
+        self.decision: Decision | None = None
 
     def check_deadline(self) -> None:
         if time.monotonic() >= self.deadline:
@@ -181,15 +219,24 @@ class _Call:
             application=request.application if request else {},
             subject=subject if isinstance(subject, str) else "",
             revision=self.revision,
-            input=self.input,
-            trace=decision.trace if decision else (),
+            input=self.input if self.input_bytes <= MAX_RECORDED_BYTES else None,
             commands=commands,
-            conflicts=decision.conflicts if decision else (),
-            errors=decision.faults if decision else (),
             faults=faults,
             outcome=outcome,
             milliseconds=round((time.monotonic() - self.arrived) * 1000, 3),
+            # What was decided stands, even if its answer never left: a committed claim is not given back.
+            **judgement(decision or self.decision),
         )
+
+
+def _answer_of(commands: tuple[Command, ...], context: Mapping[str, object] | None) -> dict[str, object]:
+    """Return an answer with what there is to say; `{}` leaves everything to Okta."""
+    answer: dict[str, object] = {}
+    if commands:
+        answer["commands"] = [command.to_wire() for command in commands]
+    if context is not None:
+        answer["debugContext"] = context
+    return answer
 
 
 def _decision_id(now: int) -> str:

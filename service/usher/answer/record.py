@@ -5,11 +5,39 @@ Frozen values.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypedDict
 
 from usher.domain.command import Command
-from usher.domain.decision import Conflict, Outcome, RuleFault, RuleTrace
+from usher.domain.decision import (
+    ClaimTrace,
+    Conflict,
+    Decision,
+    Ending,
+    Hold,
+    Lookup,
+    Outcome,
+    Remembered,
+    RuleFault,
+    RuleTrace,
+)
+
+_NOTHING: Final = Decision("")
+
+
+class Judgement(TypedDict):
+    """The part of a record that the policies decided."""
+
+    trace: tuple[RuleTrace, ...]
+    conflicts: tuple[Conflict, ...]
+    errors: tuple[RuleFault, ...]
+    ending: Ending | None
+    holds: tuple[Hold, ...]
+    vetoed: tuple[str, ...]
+    claims: tuple[ClaimTrace, ...]
+    remembered: tuple[Remembered, ...]
+    lookups: tuple[Lookup, ...]
+    debug: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +45,7 @@ class DecisionRecord:
     """One decision with its input and its account.
 
     `timestamp` is RFC 3339 in UTC with milliseconds; `faults` are schema faults as `path: code`, for `invalid` only.
+    `ending` is None when no policy was asked. An undecided call keeps what was decided before it failed: claims stand.
     """
 
     decision_id: str
@@ -33,6 +62,31 @@ class DecisionRecord:
     faults: tuple[str, ...]
     outcome: Outcome
     milliseconds: float
+    ending: Ending | None = None
+    holds: tuple[Hold, ...] = ()
+    vetoed: tuple[str, ...] = ()
+    claims: tuple[ClaimTrace, ...] = ()
+    remembered: tuple[Remembered, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    debug: Mapping[str, object] = field(default_factory=dict)
+
+
+def judgement(decision: Decision | None) -> Judgement:
+    """Return what a record keeps of a decision; nothing of none."""
+    ending = decision.ending if decision else None
+    decision = decision or _NOTHING
+    return {
+        "trace": decision.trace,
+        "conflicts": decision.conflicts,
+        "errors": decision.faults,
+        "ending": ending,
+        "holds": decision.holds,
+        "vetoed": decision.vetoed,
+        "claims": decision.claims,
+        "remembered": decision.remembered,
+        "lookups": decision.lookups,
+        "debug": decision.debug,
+    }
 
 
 class DecisionLog(Protocol):

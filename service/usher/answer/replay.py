@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from usher.answer.reply import Reply
@@ -49,13 +50,13 @@ class ReplayStore:
             kept = self._kept.get(key)
         return _reply(kept) if kept and kept[0] > self._clock() else None
 
-    def keep(self, key: bytes, reply: Reply) -> None:
-        """Store a reply; the first one for a key stands."""
+    def keep(self, key: bytes, reply: Reply) -> Reply:
+        """Store a reply and return the one that stands: the first, when calls with one key were answered at once."""
         now = self._clock()
         with self._lock:
             existing = self._kept.get(key)
             if existing is not None and existing[0] > now:
-                return
+                return replace(_reply(existing), replayed=True)
             if existing is not None:
                 self._drop(key)
             outcome = reply.outcome.value if reply.outcome else None
@@ -63,6 +64,7 @@ class ReplayStore:
             self._bytes += _size(reply.body)
             while self._kept and (self._bytes > self._limit_bytes or next(iter(self._kept.values()))[0] <= now):
                 self._drop(next(iter(self._kept)))
+        return reply
 
     def _drop(self, key: bytes) -> None:
         self._bytes -= _size(self._kept.pop(key)[2])

@@ -13,6 +13,8 @@ from typing import Final, NoReturn
 from usher.errors import UsherError
 
 MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 20_000
+"""Members and items in one body: a profile has a hundred. Judging far more of them would outlast Okta's patience."""
 _MAX_NAME_CHARS: Final = 80
 
 
@@ -41,8 +43,12 @@ def parse(body: bytes) -> object:
     except ValueError:  # more digits than Python converts
         raise NotParsableError("not-a-number", "a number in the body has too many digits") from None
     # Fewer brackets than levels allowed cannot nest deeper; only an odd body is walked.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise _too_deep()
+    # A value follows a comma or a bracket, so fewer of them cannot hold more; only an odd body is counted.
+    if body.count(b",") + brackets >= MAX_VALUES and _count_exceeds(value, MAX_VALUES):
+        raise NotParsableError("too-many-values", f"the body holds more than {MAX_VALUES} values")
     if b"\\u" in body and not _is_unicode(value):
         raise NotParsableError("not-unicode", "a text in the body holds half a surrogate pair")
     return value
@@ -79,6 +85,17 @@ def _depth_exceeds(value: object, limit: int) -> bool:
         if not level:
             return False
     return any(isinstance(child, (list, dict)) for child in level)
+
+
+def _count_exceeds(value: object, limit: int) -> bool:
+    waiting = [value]
+    count = 0
+    while waiting:
+        count += 1
+        if count > limit:
+            return True
+        waiting.extend(_children(waiting.pop()))
+    return False
 
 
 def _children(value: object) -> Iterator[object]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usher.bootstrap.schemas import Schemas, load_schemas
+from usher.bootstrap.setting_checks import check_attributes
 from usher.bootstrap.shipped import shipped_policies, shipped_schemas
+from usher.bootstrap.stores import namespaces_of
+from usher.cel import Limits
 from usher.engine import LoadedPolicies, load_policies
-from usher.settings import Settings
+from usher.settings import CelSettings, LoadedSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,35 @@ class PolicySource:
     schemas: Schemas
 
 
-def load_source(settings: Settings, folder: Path | None = None) -> PolicySource:
-    """Load `folder`, else the settings' folder, else the shipped policies; raises `SchemaFolderError`."""
-    policies = folder or settings.policies.folder or shipped_policies()
+def limits_of(settings: CelSettings) -> Limits:
+    """Return the bounds of expressions that the settings name."""
+    return Limits(
+        length_chars=settings.expression_chars,
+        depth=settings.depth,
+        pattern_chars=settings.pattern_chars,
+        pattern_size=settings.pattern_size,
+        pattern_work=settings.pattern_work,
+        name_chars=settings.name_chars,
+        steps=settings.steps,
+        produced=settings.produced_units,
+    )
+
+
+def load_source(loaded: LoadedSettings, folder: Path | None = None) -> PolicySource:
+    """Load `folder`, else the settings' folder, else the shipped policies.
+
+    Raises `SchemaFolderError`, and `SettingsError` when the settings speak of attributes that the schemas do not know.
+    """
+    settings = loaded.settings
+    chosen = folder or settings.policies.folder or shipped_policies()
     schemas = load_schemas(settings.schemas.folder or shipped_schemas())
-    return PolicySource(policies, load_policies(policies, shape=schemas.policy, profiles=schemas.profiles), schemas)
+    if schemas.profiles.profiles is not None:
+        check_attributes(loaded, schemas.profiles.profiles)
+    policies = load_policies(
+        chosen,
+        shape=schemas.policy,
+        profiles=schemas.profiles,
+        namespaces=namespaces_of(settings.ledger),
+        limits=limits_of(settings.cel),
+    )
+    return PolicySource(chosen, policies, schemas)

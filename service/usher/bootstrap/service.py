@@ -3,8 +3,6 @@
 Owns the wiring of `usher serve` and nothing that runs per request. Main thread only.
 """
 
-import os
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +20,14 @@ from usher.answer.line import AnswerLine, AnswerOptions
 from usher.answer.replay import ReplayStore
 from usher.bootstrap.in_force import PoliciesInForce
 from usher.bootstrap.operations import OperationsView
-from usher.bootstrap.policies import PolicySource, load_source
+from usher.bootstrap.policies import PolicySource, limits_of, load_source
 from usher.bootstrap.pulse import Pulse
 from usher.bootstrap.schemas import Schemas
+from usher.bootstrap.stores import memory_stores
 from usher.domain.place import Problem
 from usher.engine import PolicySet
-from usher.errors import UsherError
-from usher.settings import LoadedSettings, ServerSettings, read_secrets
+from usher.errors import UsherError, fault_place
+from usher.settings import LoadedSettings, ServerSettings, Settings, read_secrets
 from usher.web.app import create_hook_app, create_operations_app
 from usher.web.auth import Authentication, HeaderAuthentication, NoAuthentication
 from usher.web.serving import Listener, ListenerOptions
@@ -67,7 +66,7 @@ def built_service(
     settings = loaded.settings
     # APPSEC: secrets first: a service that would let everybody in must not even open its files.
     authentication = _authentication(loaded, environ, authenticated=authenticated)
-    source = load_source(settings)
+    source = load_source(loaded)
     policy_set = source.loaded.policy_set
     if policy_set is None:
         raise PoliciesRefusedError(source.loaded.errors)
@@ -78,7 +77,7 @@ def built_service(
         policies = PoliciesInForce(policy_set, datetime.now(UTC))
         pulse = Pulse(metrics)
         view = _view(source, policies, pulse, decision_log, metrics)
-        line = _line(settings.server, source.schemas, policies, decision_log, pulse)
+        line = _line(settings, source.schemas, policies, decision_log, pulse)
         hook_app = create_hook_app(
             line, authentication, refusals=metrics, body_limit_bytes=settings.server.body_limit_bytes
         )
@@ -109,8 +108,9 @@ def _view(
 
 
 def _line(
-    server: ServerSettings, schemas: Schemas, policies: PoliciesInForce, decision_log: DecisionLog, pulse: Pulse
+    settings: Settings, schemas: Schemas, policies: PoliciesInForce, decision_log: DecisionLog, pulse: Pulse
 ) -> AnswerLine:
+    server, hold = settings.server, settings.hold
     return AnswerLine(
         policies=policies,
         request_shape=schemas.request,
@@ -118,7 +118,10 @@ def _line(
         decision_log=decision_log,
         meter=pulse,
         replay=ReplayStore(keep_seconds=server.replay_seconds, limit_bytes=server.replay_limit_bytes),
-        options=AnswerOptions(server.deadline_seconds, server.undecided),
+        options=AnswerOptions(
+            server.deadline_seconds, server.undecided, hold.answer, hold.quarantine, limits_of(settings.cel)
+        ),
+        stores=memory_stores(settings.ledger),
         on_fault=_report_fault,
     )
 
@@ -138,6 +141,7 @@ def _redactor(loaded: LoadedSettings, policy_set: PolicySet) -> Redactor | None:
         redaction_key(loaded.settings.state.folder),
         public_user=public.user.public,
         public_app_user=public.app_user.public,
+        lookup_names=public.declared("user") | {"id", "status"} | loaded.settings.ledger.namespaces.keys(),
     )
 
 
@@ -153,7 +157,6 @@ def _hook_options(server: ServerSettings) -> ListenerOptions:
         channel_timeout_seconds=server.channel_timeout_seconds,
         backlog=server.backlog,
         drain_seconds=server.drain_seconds,
-        use_poll=os.name != "nt",
     )
 
 
@@ -163,16 +166,21 @@ def _operations_options(server: ServerSettings) -> ListenerOptions:
         host=server.operations_host,
         port=server.operations_port,
         threads=server.operations_threads,
+        body_limit_bytes=server.body_limit_bytes,
         header_limit_bytes=server.header_limit_bytes,
+        connection_limit=server.connection_limit,
         channel_timeout_seconds=server.channel_timeout_seconds,
+        backlog=server.backlog,
         drain_seconds=server.drain_seconds,
     )
 
 
 def _report_fault(decision_id: str, error: Exception) -> None:
-    # APPSEC: type and place only: an exception's text may quote a profile.
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    # APPSEC: type, code and place only: an exception's text may quote a profile.
     structlog.get_logger(__name__).error(
-        "call_failed", decision_id=decision_id, exception=type(error).__name__, place=place
+        "call_failed",
+        decision_id=decision_id,
+        error=type(error).__name__,
+        code=str(getattr(error, "code", "")),
+        place=fault_place(error),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from usher.cel.errors import Fault
 from usher.cel.frames import Frame, Run
-from usher.cel.limits import UNCHARGED, Budget
+from usher.cel.limits import TEXT_UNITS, UNCHARGED, Budget
 from usher.cel.operators import add, negated
 
 Place = tuple[int, int]
@@ -21,14 +21,16 @@ def addition(first: Run, rest: tuple[tuple[Run, Place], ...]) -> Run:
         for operand, place in rest:
             value = operand(frame)
             if isinstance(total, str) and isinstance(value, str):
-                total = total + value
                 if len(total) > UNCHARGED:
                     frame.budget.produce(len(total))
+                total = total + value
                 continue
             try:
                 total = add(total, value, frame.budget)
             except Fault as error:
                 raise error.placed(*place)  # noqa: B904  the same error, now with its place
+        if isinstance(total, str):
+            frame.budget.produce(TEXT_UNITS + len(total))
         return total
 
     return run

@@ -28,11 +28,17 @@ from usher.cel.syntax import (
     Node,
     Not,
     Select,
+    children,
     start_of,
 )
 from usher.cel.values import TYPE_VALUES
 
 Place = tuple[int, int]
+_NODES_PER_STEP = 64  # of a macro's body: more than anybody writes, so that a turn is mostly one step
+
+
+def _size(node: Node) -> int:
+    return 1 + sum(map(_size, children(node)))
 
 
 class Builder:
@@ -138,13 +144,14 @@ class Builder:
 
     def _macro(self, node: Macro) -> Run:
         source, body, place = self.build(node.source), self.build(node.body), (node.line, node.column)
+        cost = 1 + (_size(node.body) + (_size(node.keep) if node.keep else 0)) // _NODES_PER_STEP
         if node.macro in {"all", "exists"}:
-            return macros.quantifier(node.macro, source, node.slot, body, place)
+            return macros.quantifier(node.macro, source, node.slot, body, place, cost)
         if node.macro == "exists_one":
-            return macros.exists_one(source, node.slot, body, place)
+            return macros.exists_one(source, node.slot, body, place, cost)
         if node.macro == "filter":
-            return macros.filtered(source, node.slot, body, place)
-        return macros.mapped(source, node.slot, body, self.build(node.keep) if node.keep else None, place)
+            return macros.filtered(source, node.slot, body, place, cost)
+        return macros.mapped(source, node.slot, body, self.build(node.keep) if node.keep else None, place, cost)
 
     def _call(self, node: Call) -> Run:
         place = (node.line, node.column)
@@ -186,4 +193,4 @@ class Builder:
             argument = argument.operand
         if fields:
             return calls.blank_field(self.build(argument), tuple(fields), place)
-        return calls.blank(self.build(argument))
+        return calls.blank(self.build(argument), place)

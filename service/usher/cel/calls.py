@@ -10,14 +10,18 @@ from collections.abc import Callable
 
 from usher.cel.errors import EvaluationError, Fault, no_overload
 from usher.cel.frames import NOTHING, Frame, Run, forced_at
-from usher.cel.limits import Limits
+from usher.cel.limits import LARGE, TEXT_UNITS, Budget, Limits
 from usher.cel.operators import has_key
 from usher.cel.patterns import Pattern, compiled
 from usher.cel.signatures import Implementation, Overload, classes_of
+from usher.cel.values import Duration, Timestamp
 
 Place = tuple[int, int]
 Classes = frozenset[type] | None
 _TWO = 2
+_DYNAMIC_PATTERN_STEPS = 64
+# Results that may be new and large beside a number; the functions charge the characters, where there may be many.
+_CHARGED = frozenset({str, bytes, Timestamp, Duration})
 
 
 def call(
@@ -39,11 +43,14 @@ def call(
         for overload, classes in candidates:
             if overload.implement is not None and _fits(values, classes):
                 try:
-                    return (
+                    found = (
                         overload.implement(frame.budget, *values) if overload.bounded else overload.implement(*values)
                     )
+                    if found.__class__ in _CHARGED:
+                        frame.budget.produce(TEXT_UNITS)
                 except Fault as error:
                     raise error.placed(*place)  # noqa: B904  the same error, now with its place
+                return found
         raise no_overload(f"{name}()").placed(*place)
 
     return run
@@ -62,8 +69,11 @@ def pattern(argument: Run, limits: Limits, place: Place) -> Run:
         if not isinstance(text, str):
             raise no_overload("a regular expression").placed(*place)
         try:
-            return compiled(text, limits)
-        except EvaluationError as error:
+            # APPSEC: a sender may write a pattern that takes RE2 milliseconds; none begins after the deadline.
+            frame.budget.step(_DYNAMIC_PATTERN_STEPS + min(len(text), limits.pattern_chars))
+            frame.budget.check()
+            return compiled(text, limits, trusted=False)
+        except Fault as error:
             raise error.placed(*place)  # noqa: B904  the same error, now with its place
 
     return run
@@ -75,9 +85,12 @@ def _unary_call(name: str, implement: Callable[..., object], classes: Classes, a
         if classes is not None and value.__class__ not in classes:
             raise no_overload(f"{name}()").placed(*place)
         try:
-            return implement(value)
+            found = implement(value)
+            if found.__class__ in _CHARGED:
+                frame.budget.produce(TEXT_UNITS)
         except Fault as error:
             raise error.placed(*place)  # noqa: B904  the same error, now with its place
+        return found
 
     return run
 
@@ -98,9 +111,12 @@ def _binary_call(
         if (first is not None and one.__class__ not in first) or (second is not None and other.__class__ not in second):
             raise no_overload(f"{name}()").placed(*place)
         try:
-            return implement(frame.budget, one, other) if bounded else implement(one, other)
+            found = implement(frame.budget, one, other) if bounded else implement(one, other)
+            if found.__class__ in _CHARGED:
+                frame.budget.produce(TEXT_UNITS)
         except Fault as error:
             raise error.placed(*place)  # noqa: B904  the same error, now with its place
+        return found
 
     return run
 
@@ -137,6 +153,7 @@ def contextual_call(name: str, overload: Overload, arguments: tuple[Run, ...], p
         if not _fits(values, classes):
             raise no_overload(f"{name}()").placed(*place)
         try:
+            frame.budget.toil(0)  # it may look through a directory
             return implement(*values)
         except Fault as error:
             raise error.placed(*place)  # noqa: B904  the same error, now with its place
@@ -170,14 +187,25 @@ def get_text(mapping: Run, key: str, default: Run, place: Place) -> Run:
     return run
 
 
-def is_blank(value: object) -> bool:
+def is_blank(value: object, budget: Budget) -> bool:
     """Null, '' or nothing but blanks."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        if len(value) > LARGE:
+            budget.work(len(value))
+        return not value or value.isspace()
+    return value is None
 
 
-def blank(argument: Run) -> Run:
+def _blank_at(value: object, budget: Budget, place: Place) -> bool:
+    try:
+        return is_blank(value, budget)
+    except Fault as error:
+        raise error.placed(*place)  # noqa: B904  the same error, now with its place
+
+
+def blank(argument: Run, place: Place) -> Run:
     """`blank(x)` of anything that is not a field."""
-    return lambda frame: is_blank(argument(frame))
+    return lambda frame: _blank_at(argument(frame), frame.budget, place)
 
 
 def blank_field(root: Run, fields: tuple[str, ...], place: Place) -> Run:
@@ -194,6 +222,6 @@ def blank_field(root: Run, fields: tuple[str, ...], place: Place) -> Run:
             if value is NOTHING:
                 return True
             value = forced_at(value, *place)
-        return is_blank(value)
+        return _blank_at(value, frame.budget, place)
 
     return run

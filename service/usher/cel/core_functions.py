@@ -9,7 +9,7 @@ import math
 import re
 
 from usher.cel.errors import EvaluationError
-from usher.cel.limits import Budget
+from usher.cel.limits import LARGE, Budget
 from usher.cel.patterns import Pattern
 from usher.cel.signatures import BOOL, BYTES, DOUBLE, INT, LIST, MAP, NUMBER, STRING, TYPE, UINT, Library
 from usher.cel.values import ANY, TYPE_VALUES, TypeValue, Uint, checked_int, checked_uint, kind_of
@@ -35,7 +35,7 @@ _EXPONENT_FROM = 6
 
 
 def conversion_error(target: str) -> EvaluationError:
-    """Return the text is no such value."""
+    """Return the error for a value that has no counterpart in the target."""
     return EvaluationError("bad-conversion", f"the value cannot be converted to {target}")
 
 
@@ -194,15 +194,19 @@ def contains(budget: Budget, text: str, part: str) -> bool:
     return part in text
 
 
-@library.function("startsWith", (STRING, STRING), BOOL)
-def starts_with(text: str, prefix: str) -> bool:
+@library.function("startsWith", (STRING, STRING), BOOL, bounded=True)
+def starts_with(budget: Budget, text: str, prefix: str) -> bool:
     """Whether the text begins so."""
+    if len(prefix) > LARGE:
+        budget.work(len(prefix))
     return text.startswith(prefix)
 
 
-@library.function("endsWith", (STRING, STRING), BOOL)
-def ends_with(text: str, suffix: str) -> bool:
+@library.function("endsWith", (STRING, STRING), BOOL, bounded=True)
+def ends_with(budget: Budget, text: str, suffix: str) -> bool:
     """Whether the text ends so."""
+    if len(suffix) > LARGE:
+        budget.work(len(suffix))
     return text.endswith(suffix)
 
 

@@ -37,13 +37,15 @@ class CompileError(UsherError):
 class Fault(UsherError):  # noqa: N818  errors and exceeded bounds have it in common
     """An evaluation that gives no value. The place is (0, 0) until somebody who knows it fills it in."""
 
-    def __init__(self, kind: str, message: str, *, line: int = 0, column: int = 0) -> None:
+    def __init__(self, kind: str, message: str, *, line: int = 0, column: int = 0, origin: Fault | None = None) -> None:
         """Keep the facts; `kind` is short kebab-case, `message` is made from the expression alone."""
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.line = line
         self.column = column
+        # The error of a lazy value, whose place lies in another expression.
+        self.origin = origin
 
     @property
     def code(self) -> str:

@@ -113,7 +113,7 @@ def _surfaced(error: Fault | RecursionError | MemoryError, start: Conjunct) -> F
     if not isinstance(error, Fault):
         error = BudgetExceeded("too-large", "the values are too large or too deeply nested")
     # APPSEC: what it came from inside a library may quote the request.
-    error.__context__ = None
+    error.__context__ = error.__cause__ = None
     return error.placed(start.line, start.column).with_traceback(None)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from usher.cel.errors import EvaluationError, no_overload
 from usher.cel.limits import Budget
-from usher.cel.operators import LIST_UNITS, MAP_ENTRY_UNITS, forced, has_key, indexed
-from usher.cel.values import Lazy, TypeValue, Uint
+from usher.cel.operators import ITEM_UNITS, LIST_UNITS, MAP_ENTRY_UNITS, PLAIN_CLASSES, forced, has_key, indexed
+from usher.cel.values import TypeValue, Uint, checked_int
 
 NOTHING = object()
 _NO_SLOTS: list[object] = []  # never written to: an expression without macros has no slot
@@ -33,13 +33,18 @@ Run = Callable[[Frame], object]
 
 
 def constant(value: object) -> Run:
-    """Build always the same value."""
+    """Give the same value each time."""
     return lambda _: value
 
 
 def local(slot: int) -> Run:
-    """Build the variable of a macro."""
-    return lambda frame: frame.slots[slot]
+    """Read the variable of a macro."""
+
+    def read(frame: Frame) -> object:
+        value = frame.slots[slot]
+        return checked_int(value) if value.__class__ is int else value
+
+    return read
 
 
 def forced_at(value: object, line: int, column: int) -> object:
@@ -51,13 +56,13 @@ def forced_at(value: object, line: int, column: int) -> object:
 
 
 def name(text: str, line: int, column: int) -> Run:
-    """Build a free name."""
+    """Read a free name."""
 
     def read(frame: Frame) -> object:
         value = frame.names.get(text, NOTHING)
         if value is NOTHING:
             raise EvaluationError("no-such-name", f"'{text}' has no value here", line=line, column=column)
-        return forced_at(value, line, column) if isinstance(value, Lazy) else value
+        return value if value.__class__ in PLAIN_CLASSES else forced_at(value, line, column)
 
     return read
 
@@ -76,7 +81,7 @@ def select(operand: Run, field: str, line: int, column: int) -> Run:
             value = mapping.get(field, NOTHING)
             if value is NOTHING:
                 raise EvaluationError("no-such-key", f"there is no '{field}'", line=line, column=column)
-            return forced_at(value, line, column) if isinstance(value, Lazy) else value
+            return value if value.__class__ in PLAIN_CLASSES else forced_at(value, line, column)
         raise no_overload(f"'.{field}'").placed(line, column)
 
     return read
@@ -90,7 +95,7 @@ def select_from_name(text: str, field: str, line: int, column: int) -> Run:
         mapping = frame.names.get(text)
         if mapping.__class__ is dict:
             value = mapping.get(field, NOTHING)
-            if value is not NOTHING and value.__class__ is not Lazy:
+            if value.__class__ in PLAIN_CLASSES:  # and so neither absent nor lazy
                 return value
         return slowly(frame)
 
@@ -123,8 +128,8 @@ def index(operand: Run, key: Run, line: int, column: int) -> Run:
 
 
 def list_literal(items: tuple[Run, ...]) -> Run:
-    """Build a new list each time, so that no caller can change another's."""
-    units = LIST_UNITS + len(items)
+    """Build `[a, b]`: a new list each time, so that no caller can change another's."""
+    units = LIST_UNITS + ITEM_UNITS * len(items)
 
     def build(frame: Frame) -> object:
         frame.budget.produce(units)
@@ -134,7 +139,7 @@ def list_literal(items: tuple[Run, ...]) -> Run:
 
 
 def map_literal(entries: tuple[tuple[Run, Run], ...], line: int, column: int) -> Run:
-    """Build a new map each time. Keys: int, uint, bool, string; no two equal."""
+    """Build `{a: b}`: a new map each time. Keys: int, uint, bool, string; no two equal."""
     units = MAP_ENTRY_UNITS * (1 + len(entries))
 
     def build(frame: Frame) -> object:

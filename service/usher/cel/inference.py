@@ -6,7 +6,6 @@ compilation on one thread.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 from usher.cel.errors import EvaluationError, ExpressionProblem
@@ -34,6 +33,7 @@ from usher.cel.syntax import (
     children,
 )
 from usher.cel.values import ANY, TYPE_VALUES, Kind, Kinds, kind_of
+from usher.domain.suggestions import did_you_mean
 
 _SUGGESTIONS = 20
 _COUNTED = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE})
@@ -71,11 +71,10 @@ class Inference:
     def _problem(self, node: Node, code: str, message: str) -> None:
         self.problems.append(ExpressionProblem(code, message, node.line, node.column))
 
-    def _suggestion(self, word: str, known: Iterable[str]) -> str:
+    def _suggestion(self, word: str, known: Collection[str]) -> str:
         if len(self.problems) > _SUGGESTIONS:
             return ""  # searching takes a millisecond, and nobody reads so far
-        close = difflib.get_close_matches(word, sorted(known), n=1)
-        return f"; did you mean '{close[0]}'?" if close else ""
+        return did_you_mean(word, known)
 
     def _kinds(self, node: Node, parts: list[Kinds]) -> Kinds:  # noqa: C901, PLR0912  one line per shape
         match node:
@@ -189,7 +188,7 @@ class Inference:
 
     def _check_pattern(self, node: Node, pattern: str) -> None:
         try:
-            self.patterns[id(node)] = compiled(pattern, self.limits)
+            self.patterns[id(node)] = compiled(pattern, self.limits, trusted=True)
         except EvaluationError as error:
             self._problem(node, "bad-pattern", error.message)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from usher.cel.errors import EvaluationError, Fault, no_overload
 from usher.cel.frames import Frame, Run
+from usher.cel.limits import LARGE
 from usher.cel.operators import contained, equal, ordering
 
 Place = tuple[int, int]
+_LONG_CLASSES = frozenset({str, bytes})
 
 
 def junction(operator: str, operands: tuple[Run, ...], places: tuple[Place, ...]) -> Run:
@@ -92,8 +94,10 @@ def order(operator: str, left: Run, right: Run, place: Place) -> Run:
     def decide(frame: Frame) -> object:
         one, other = left(frame), right(frame)
         try:
+            if one.__class__ in _LONG_CLASSES and len(one) > LARGE:
+                frame.budget.work(len(one))
             return compare(one, other)
-        except EvaluationError as error:
+        except Fault as error:
             raise error.placed(*place)  # noqa: B904  the same error, now with its place
 
     return decide

@@ -1,7 +1,7 @@
 """Closures for `all`, `exists`, `exists_one`, `filter`, `map` and `cel.bind`.
 
-Every turn costs a step of the budget, so the length of a list from the request bounds nothing but itself. Nothing
-mutable; any thread.
+Every turn costs a step of the budget (`cost` says how many, should the body be long), so the length of a list from the
+request bounds nothing but itself. Nothing mutable; any thread.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from usher.cel.errors import BudgetExceeded, EvaluationError, no_overload
 from usher.cel.frames import Frame, Run
-from usher.cel.operators import LIST_UNITS
+from usher.cel.operators import ITEM_UNITS, LIST_UNITS
 from usher.cel.values import Lazy
 
 Place = tuple[int, int]
@@ -32,7 +32,7 @@ def looped(macro: str, source: Run, turn: Turn, place: Place) -> Run:
     return run
 
 
-def quantifier(macro: str, source: Run, slot: int, body: Run, place: Place) -> Run:
+def quantifier(macro: str, source: Run, slot: int, body: Run, place: Place, cost: int) -> Run:
     """`exists` and `all`: `||` and `&&` over the items, absorbing errors as those do and stopping as early."""
     decides = macro == "exists"
 
@@ -40,7 +40,7 @@ def quantifier(macro: str, source: Run, slot: int, body: Run, place: Place) -> R
         kept: EvaluationError | None = None
         slots, step = frame.slots, frame.budget.step
         for item in items:
-            step()
+            step(cost)
             slots[slot] = item
             try:
                 value = body(frame)
@@ -58,29 +58,29 @@ def quantifier(macro: str, source: Run, slot: int, body: Run, place: Place) -> R
     return looped(macro, source, turn, place)
 
 
-def exists_one(source: Run, slot: int, body: Run, place: Place) -> Run:
-    """Whether exactly one item fits; any error is an error."""
+def exists_one(source: Run, slot: int, body: Run, place: Place, cost: int) -> Run:
+    """`exists_one`: whether exactly one item fits; any error is an error."""
 
     def turn(frame: Frame, items: Iterable[object]) -> object:
-        return sum(1 for _ in _kept(frame, items, slot, body, place)) == 1
+        return sum(1 for _ in _kept(frame, items, slot, body, place, cost)) == 1
 
     return looped("exists_one", source, turn, place)
 
 
-def filtered(source: Run, slot: int, body: Run, place: Place) -> Run:
-    """Build the items that fit."""
+def filtered(source: Run, slot: int, body: Run, place: Place, cost: int) -> Run:
+    """`filter`: the items that fit."""
 
     def turn(frame: Frame, items: Iterable[object]) -> object:
-        return _charged(frame, _kept(frame, items, slot, body, place))
+        return _charged(frame, _kept(frame, items, slot, body, place, cost))
 
     return looped("filter", source, turn, place)
 
 
-def mapped(source: Run, slot: int, body: Run, keep: Run | None, place: Place) -> Run:
-    """Build what `body` makes of each item, or of each that `keep` accepts."""
+def mapped(source: Run, slot: int, body: Run, keep: Run | None, place: Place, cost: int) -> Run:
+    """`map`: what `body` makes of each item, or of each that `keep` accepts."""
 
     def turn(frame: Frame, items: Iterable[object]) -> object:
-        chosen = _each(frame, items, slot) if keep is None else _kept(frame, items, slot, keep, place)
+        chosen = _each(frame, items, slot, cost) if keep is None else _kept(frame, items, slot, keep, place, cost)
         return _charged(frame, (body(frame) for _ in chosen))
 
     return looped("map", source, turn, place)
@@ -100,7 +100,7 @@ def bound(slot: int, value: Run, body: Run) -> Run:
 
 
 def bound_variable(slot: int) -> Run:
-    """Build the variable of a `cel.bind`."""
+    """Read the variable of a `cel.bind`."""
 
     def read(frame: Frame) -> object:
         value = frame.slots[slot]
@@ -109,16 +109,16 @@ def bound_variable(slot: int) -> Run:
     return read
 
 
-def _each(frame: Frame, items: Iterable[object], slot: int) -> Iterable[object]:
+def _each(frame: Frame, items: Iterable[object], slot: int, cost: int) -> Iterable[object]:
     slots, step = frame.slots, frame.budget.step
     for item in items:
-        step()
+        step(cost)
         slots[slot] = item
         yield item
 
 
-def _kept(frame: Frame, items: Iterable[object], slot: int, body: Run, place: Place) -> Iterable[object]:
-    for item in _each(frame, items, slot):
+def _kept(frame: Frame, items: Iterable[object], slot: int, body: Run, place: Place, cost: int) -> Iterable[object]:
+    for item in _each(frame, items, slot, cost):
         value = body(frame)
         if value is True:
             yield item
@@ -132,6 +132,6 @@ def _charged(frame: Frame, items: Iterable[object]) -> list[object]:
     produce = frame.budget.produce
     produce(LIST_UNITS)
     for item in items:
-        produce(1)
+        produce(ITEM_UNITS)
         built.append(item)
     return built

@@ -6,7 +6,7 @@ import math
 
 from usher.cel.errors import EvaluationError
 from usher.cel.limits import Budget
-from usher.cel.operators import ordering
+from usher.cel.operators import forced, ordering
 from usher.cel.signatures import BOOL, DOUBLE, INT, LIST, NUMBER, UINT, Library
 from usher.cel.values import INT_MAX, NUMERIC_CLASSES, UINT_MAX, Uint, checked_int
 
@@ -49,7 +49,7 @@ def _best(budget: Budget, values: list[object], *, greatest: bool) -> object:
         budget.step()
         if better(value, best):
             best = value
-    return best
+    return forced(best)  # an int of the list may have more than 64 bits
 
 
 def _rounded(value: float, whole: float) -> float:

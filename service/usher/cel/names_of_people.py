@@ -110,8 +110,19 @@ LANGUAGES: dict[str, dict[str, str]] = {
     "da": {"æ": "ae", "ø": "oe", "å": "aa"},
     "nb": {"æ": "ae", "ø": "oe", "å": "aa"},
 }
+_MARKS_IN_DISGUISE = "\uff9e\uff9f"  # letters by their category that decompose into marks: half-width Kana's voicing
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _QUOTES_OUT = str.maketrans("", "", APOSTROPHES)
+
+
+def has_many_marks(text: str, bound: int) -> bool:
+    """Whether more combining marks than that follow each other, as they are or as compatible forms."""
+    run = 0
+    for character in text:
+        run = run + 1 if unicodedata.category(character)[0] == "M" or character in _MARKS_IN_DISGUISE else 0
+        if run > bound:
+            return True
+    return False
 
 
 def transliterated(text: str, language: str = "") -> str:

@@ -11,8 +11,9 @@ import operator
 from collections.abc import Callable
 
 from usher.cel.errors import EvaluationError, no_overload
-from usher.cel.limits import Budget
+from usher.cel.limits import LARGE, TEXT_UNITS, Budget
 from usher.cel.values import (
+    INT_MAX,
     INT_MIN,
     NUMERIC_CLASSES,
     ORDERED_CLASSES,
@@ -27,29 +28,38 @@ from usher.cel.values import (
 )
 
 LIST_UNITS = 8  # what an empty list costs of `Budget.produced`
+ITEM_UNITS = 8  # an item that may have been built for this list; one that is only copied costs 1
 MAP_ENTRY_UNITS = 16
 _ORDERINGS: dict[str, Callable[..., bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _SIMPLE_ITEMS = frozenset({str, bytes, type(None)})  # equal to nothing of another class, so Python's `in` is exact
 
+# What is read from a binding and needs no second look. An int may have more than 64 bits there: JSON knows no bound.
+PLAIN_CLASSES = frozenset({str, bool, type(None), dict, list, float})
 KEY_CLASSES = NUMERIC_CLASSES | {str, bool}  # what may be looked up; doubles find the integer they equal
 
 
 def forced(value: object) -> object:
-    """Return the value, computed now if it is lazy.
+    """Return the value, computed now if it is lazy; an int that is no int of CEL is an error where it is read.
 
     A lazy value's error carries a place in another expression, so it is raised anew, for whoever uses it to place.
     """
+    if value.__class__ is int:
+        if INT_MIN <= value <= INT_MAX:
+            return value
+        raise EvaluationError("overflow", "the integer does not fit into 64 bits")
     if not isinstance(value, Lazy):
         return value
     try:
         return value.force()
     except EvaluationError as error:
-        raise EvaluationError(error.kind, error.message) from error
+        raise EvaluationError(error.kind, error.message, origin=error.origin or error) from error
 
 
 def equal(left: object, right: object, budget: Budget) -> bool:
     """CEL's heterogeneous equality: values of different types are unequal, numbers are compared as numbers."""
     if left.__class__ is str or right.__class__ is str:
+        if left.__class__ is right.__class__ and len(left) > LARGE:  # type: ignore[arg-type]  # both are text
+            budget.work(len(left))  # type: ignore[arg-type]  # likewise
         return left == right
     if left.__class__ is bool or right.__class__ is bool:
         return left is right
@@ -63,9 +73,8 @@ def equal(left: object, right: object, budget: Budget) -> bool:
 
 
 def _equal_lists(left: list[object], right: list[object], budget: Budget) -> bool:
-    # Python's own comparison is fast and only ever too generous (True == 1, NaN is itself).
-    budget.work(len(left))
-    if left != right:
+    # Not by Python's own comparison: it looks through all that is nested at once, and knows no lazy value.
+    if len(left) != len(right):
         return False
     for one, other in zip(left, right, strict=True):
         budget.step()
@@ -125,7 +134,7 @@ def indexed(container: object, key: object) -> object:
         raise no_overload("[ ]")
     if not 0 <= key < len(container):
         raise EvaluationError("no-such-index", "the list is shorter than that")
-    return container[key]
+    return forced(container[key])
 
 
 def ordering(symbol: str) -> Callable[[object, object], bool]:
@@ -160,14 +169,15 @@ def add(left: object, right: object, budget: Budget) -> object:
     """`left + right`."""
     match left, right:
         case str(), str():
-            return budget.text(left + right)
+            budget.produce(TEXT_UNITS + len(left) + len(right))
+            return left + right
         case bool(), _:
             raise no_overload("'+'")
         case list(), list():
             budget.produce(LIST_UNITS + len(left) + len(right))
             return left + right
         case bytes(), bytes():
-            budget.produce(len(left) + len(right))
+            budget.produce(TEXT_UNITS + len(left) + len(right))
             return left + right
         case Timestamp(), Duration():
             return checked_timestamp(left.nanoseconds + right.nanoseconds)

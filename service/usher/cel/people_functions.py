@@ -13,15 +13,16 @@ from datetime import date
 import phonenumbers
 
 from usher.cel.countries import codes_by_name
-from usher.cel.errors import BudgetExceeded, EvaluationError
+from usher.cel.errors import EvaluationError
 from usher.cel.limits import Budget
-from usher.cel.names_of_people import LANGUAGES, slugged, titled, transliterated
+from usher.cel.names_of_people import LANGUAGES, has_many_marks, slugged, titled, transliterated
 from usher.cel.signatures import STRING, TEXT_OR_NULL, Library
 from usher.domain.fold import fold
 
 library = Library()
 
 _PHONE_CHARS = 250  # the library's own limit
+_PHONE_WORK = 300  # what it takes for a number, in characters of slow work
 _TWO, _ONE_OR_TWO = re.compile("[0-9]{2}"), re.compile("[0-9]{1,2}")
 _TOKENS = {
     "YYYY": re.compile("[0-9]{4}"),
@@ -35,13 +36,19 @@ _TOKEN = re.compile("YYYY|MMM|MM|DD|M|D|.", re.DOTALL)
 _PARTS = ["D", "M", "Y"]
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _FORMAT_CHARS = 40
+_MARKS = 30  # Unicode's own bound for text in streams (UAX #15, stream-safe text)
 
 
 def _name(budget: Budget, text: str) -> str:
+    # Errors of the rule, not of the decision: whoever sends a name must not decide whether there is an answer.
     if len(text) > budget.limits.name_chars:
-        raise BudgetExceeded(
-            "too-large", f"the text is longer than the {budget.limits.name_chars} characters this function takes"
+        raise EvaluationError(
+            "too-long-text", f"the text is longer than the {budget.limits.name_chars} characters this function takes"
         )
+    budget.toil(len(text))
+    # APPSEC: normalization sorts the marks of one letter, in time quadratic in their number.
+    if len(text) > _MARKS and not text.isascii() and has_many_marks(text, _MARKS):
+        raise EvaluationError("too-long-text", f"a letter of the text has more than {_MARKS} combining marks")
     return budget.text(text)
 
 
@@ -96,12 +103,14 @@ def _codes() -> dict[str, str]:
     return codes_by_name()
 
 
-@library.function("e164", (TEXT_OR_NULL, TEXT_OR_NULL), TEXT_OR_NULL)
-def e164(phone: str | None, country: str | None) -> str | None:
+@library.function("e164", (TEXT_OR_NULL, TEXT_OR_NULL), TEXT_OR_NULL, bounded=True)
+def e164(budget: Budget, phone: str | None, country: str | None) -> str | None:
     """Return the number in E.164, dialled in a country (ISO code or English name); null if it is no valid number."""
     if phone is None or len(phone) > _PHONE_CHARS:
         return None
-    region = _codes().get((country or "").strip().casefold()[:_PHONE_CHARS])
+    budget.toil(_PHONE_WORK)
+    country = country if country and len(country) <= _PHONE_CHARS else ""
+    region = _codes().get(country.strip().casefold())
     try:
         number = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException:
@@ -137,9 +146,10 @@ def _read(text: str, layout: str) -> dict[str, str] | None:
     return part if position == len(text) else None
 
 
-@library.function("date", (TEXT_OR_NULL, STRING), TEXT_OR_NULL, checks={1: _format_problem})
-def iso_date(text: str | None, layout: str) -> str | None:
+@library.function("date", (TEXT_OR_NULL, STRING), TEXT_OR_NULL, bounded=True, checks={1: _format_problem})
+def iso_date(budget: Budget, text: str | None, layout: str) -> str | None:
     """Return a date written in some format as YYYY-MM-DD; null if it is none in that format."""
+    budget.toil(_FORMAT_CHARS)
     problem = _format_problem(layout)
     if problem:
         raise EvaluationError("bad-format", problem)

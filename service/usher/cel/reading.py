@@ -150,7 +150,7 @@ class Reader(Terms):
         return self.problem("bad-macro", "has() takes one field, as in has(a.b)", place)
 
     def _chain(self, tree: LarkTree, scope: Scope, level: int) -> Node:
-        """Return a value followed by `.field`, `.method(…)` and `[index]`, however long."""
+        """Read a value followed by `.field`, `.method(…)` and `[index]`, however long."""
         steps = []
         while tree.data.startswith("member_"):
             steps.append(tree)

@@ -134,28 +134,32 @@ class Lazy:
     Belongs to one decision, and so to one thread. Exceptions of other kinds (a spent budget) are not kept.
     """
 
-    __slots__ = ("_compute", "_error", "_value")
+    __slots__ = ("_compute", "_computing", "_error", "_value")
 
     def __init__(self, compute: Callable[[], object]) -> None:
         """Keep what computes the value; nothing is computed yet."""
         self._compute: Callable[[], object] | None = compute
+        self._computing = False
         self._error: EvaluationError | None = None
         self._value: object = None
 
     def force(self) -> object:
         """Return the value. Raises the kept `EvaluationError`; a value that needs itself is such an error."""
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-        if self._compute is not None:
-            compute = self._compute
-            self._error = EvaluationError("needs-itself", "the value is computed from itself")
-            try:
-                self._value = compute()
-            except EvaluationError as error:
-                self._error = error
-                raise
-            except BaseException:
-                self._error = None
-                raise
-            self._compute, self._error = None, None
+        compute = self._compute
+        if compute is None:
+            if self._error is not None:
+                raise self._error.with_traceback(None)
+            return self._value
+        if self._computing:
+            raise EvaluationError("needs-itself", "the value is computed from itself")
+        self._computing = True
+        try:
+            self._value = compute()
+        except EvaluationError as error:
+            self._error = error
+            self._compute = None
+            raise
+        finally:
+            self._computing = False
+        self._compute = None
         return self._value

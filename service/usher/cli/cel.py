@@ -14,6 +14,7 @@ from typing import IO
 
 import click
 
+from usher.answer import wire
 from usher.cel import BudgetExceeded, CompileError, Duration, EvaluationError, Timestamp, TypeValue
 from usher.cel import compile as compile_cel
 from usher.cel.core_functions import double_text
@@ -46,11 +47,7 @@ def cel_command(expression: str, source: IO[bytes] | None) -> None:
     except (EvaluationError, BudgetExceeded) as error:
         click.echo(f"expression:{error}", err=True)
         sys.exit(_FINDINGS)
-    try:
-        click.echo(_as_json(value))
-    except RecursionError:
-        click.echo("expression: the value is nested too deeply to be printed", err=True)
-        sys.exit(_FINDINGS)
+    click.echo(_as_json(value))
 
 
 def _as_json(value: object) -> str:
@@ -65,10 +62,10 @@ def _as_json(value: object) -> str:
 
 def _bindings(source: IO[bytes]) -> dict[str, object]:
     try:
-        content: object = json.loads(source.read())
-    except (ValueError, RecursionError) as error:
-        # The error's own text may quote the input.
-        click.echo(f"--input: not JSON ({type(error).__name__})", err=True)
+        content = wire.parse(source.read())  # as strictly as a request: what is tried out here decides there
+    except wire.NotParsableError as error:
+        where = f"{error.line}:{error.column}: " if error.line else ""
+        click.echo(f"--input: {where}{error.code}: {error}", err=True)
         sys.exit(_MISUSE)
     if not isinstance(content, dict):
         click.echo("--input: expected a JSON object", err=True)

@@ -8,25 +8,33 @@ import click
 from usher.bootstrap.policies import load_source
 from usher.cli.group import FINDINGS
 from usher.cli.options import config_option, set_option, settings_in_force
-from usher.domain.place import Severity
+from usher.cli.reports import REPORTS
 
 
 @click.command("check")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Warnings count as findings, too.")
+@click.option(
+    "--format",
+    "report",
+    type=click.Choice(list(REPORTS)),
+    default="pretty",
+    show_default=True,
+    help="For a person, for a program, or as annotations of GitHub Actions.",
+)
 @config_option
 @set_option
-def check_command(folder: Path | None, strict: bool, config: Path | None, overrides: tuple[str, ...]) -> None:
+def check_command(
+    folder: Path | None, strict: bool, report: str, config: Path | None, overrides: tuple[str, ...]
+) -> None:
     """Check a policy folder: syntax, names, attributes.
 
-    Prints one line per problem, `file:line:column: code: message`, sorted. Without DIR the folder in the settings is
-    checked.
-    Exits 1 when there is an error, or with --strict any problem.
+    Prints every problem, sorted by file and place; with the format `pretty` as `file:line:column: code: message`.
+    Without DIR the folder in the settings is checked. Exits 1 when there is an error, or with --strict any problem.
     """
-    loaded = load_source(settings_in_force(config, overrides).settings, folder).loaded
-    for problem in loaded.problems:
-        warning = "warning: " if problem.severity is Severity.WARNING else ""
-        click.echo(f"{problem.place}: {warning}{problem.code}: {problem.message}")
+    loaded = load_source(settings_in_force(config, overrides), folder).loaded
+    for line in REPORTS[report](loaded.problems):
+        click.echo(line)
     warnings = len(loaded.problems) - len(loaded.errors)
     rules = len(loaded.policy_set.rules) if loaded.policy_set else 0
     counted = f"{rules} rules, " if loaded.policy_set else ""

@@ -1,18 +1,19 @@
-"""`usher eval REQUEST.json|-`: the answer the service would give to one request, without a service."""
+"""`usher eval REQUEST.json|-…`: the answers the service would give to requests, without a service."""
 
 import sys
-import time
 from pathlib import Path
 
 import click
 
-from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
-from usher.bootstrap.policies import PolicySource, load_source
+from usher.bootstrap.evaluation import DECIDED, Evaluated, Evaluation
+from usher.bootstrap.policies import limits_of, load_source
+from usher.bootstrap.stores import namespaces_of
 from usher.cli.group import FINDINGS
+from usher.cli.known_users import directory_option, read_directory
 from usher.cli.options import config_option, policies_option, set_option, settings_in_force
-from usher.domain.decision import Outcome
+from usher.engine import PolicySet, Stores
 from usher.errors import UsherError
-from usher.proof import explain
+from usher.proof import explain, explain_shadow
 
 
 class UnreadableRequestError(UsherError):
@@ -20,42 +21,66 @@ class UnreadableRequestError(UsherError):
 
 
 @click.command("eval")
-@click.argument("request_file", metavar="REQUEST.json|-", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "request_files",
+    metavar="REQUEST.json|-...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+)
 @click.option(
     "--explain", "explained", is_flag=True, help="Say on standard error which rules fired, which did not, and why."
 )
+@directory_option
 @policies_option
 @config_option
 @set_option
 def eval_command(
-    request_file: Path, explained: bool, policies: Path | None, config: Path | None, overrides: tuple[str, ...]
+    request_files: tuple[Path, ...],
+    explained: bool,
+    directory_file: Path | None,
+    policies: Path | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
 ) -> None:
-    """Print the answer to one import request, from a file or from standard input (-).
+    """Print the answers to import requests, one a line, from files or from standard input (-).
 
-    Nothing is recorded. Exits 1 when the request cannot be decided or the policies do not load.
+    Requests are decided in the order given, on one ledger in memory: the second finds what the first claimed.
+    Nothing is recorded. Exits 1 when a request cannot be decided or the policies do not load.
     """
-    source = load_source(settings_in_force(config, overrides).settings, policies)
-    if source.loaded.policy_set is None:
+    settings = settings_in_force(config, overrides)
+    source = load_source(settings, policies)
+    policy_set = source.loaded.policy_set
+    if policy_set is None:
         for problem in source.loaded.errors:
             click.echo(str(problem), err=True)
         sys.exit(FINDINGS)
-    if not _answer(_read(request_file), source, explained=explained):
+    evaluation = Evaluation(
+        policy_set,
+        source.schemas,
+        _say_fault,
+        namespaces=namespaces_of(settings.settings.ledger),
+        directory=read_directory(directory_file),
+        hold=settings.settings.hold,
+        limits=limits_of(settings.settings.cel),
+    )
+    # All are read first: a file that is missing must not leave half of the answers.
+    bodies = [_read(path) for path in _once(request_files)]
+    decided = True
+    for body in bodies:
+        evaluated = evaluation.evaluate(body, with_shadow=explained)
+        click.echo(evaluated.reply.body.decode("utf-8"))
+        if explained:
+            _explain(policy_set, evaluated, evaluation.stores)
+        decided = decided and evaluated.reply.outcome in DECIDED
+    if not decided:
         sys.exit(FINDINGS)
 
 
-def _answer(body: bytes, source: PolicySource, *, explained: bool) -> bool:
-    """Print the answer; say whether it is a decision."""
-    policy_set = source.loaded.policy_set
-    assert policy_set is not None  # noqa: S101 - the caller has looked
-    kept = KeptInMemory()
-    line = evaluation_line(policy_set, source.schemas, kept, _say_fault)
-    now = line.clock()
-    reply = line.answer(body, time.monotonic())
-    click.echo(reply.body.decode("utf-8"))
-    for record in kept.records if explained else ():
-        for text in explain(policy_set, record, now=now):
-            click.echo(text, err=True)
-    return reply.outcome in {Outcome.DEFAULT, Outcome.COMMANDS, Outcome.HOLD}
+def _explain(policy_set: PolicySet, evaluated: Evaluated, stores: Stores) -> None:
+    for record, account in ((evaluated.record, explain), (evaluated.shadow, explain_shadow)):
+        for line in account(policy_set, record, now=evaluated.now, stores=stores) if record else ():
+            click.echo(line, err=True)
 
 
 def _say_fault(decision_id: str, error: Exception) -> None:
@@ -63,6 +88,12 @@ def _say_fault(decision_id: str, error: Exception) -> None:
     # APPSEC: only our own exceptions are known to quote nothing.
     reason = str(error) if isinstance(error, UsherError) else type(error).__name__
     click.echo(f"undecided: {reason}", err=True)
+
+
+def _once(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    if [str(path) for path in paths].count("-") > 1:
+        raise click.UsageError("standard input (-) can be read only once")
+    return paths
 
 
 def _read(path: Path) -> bytes:

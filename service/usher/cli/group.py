@@ -1,19 +1,20 @@
 """The group of commands and the floor under all of them.
 
 Owns how an exception ends: one clear line and an exit code. Commands are imported when they are called, so that
-`usher --help`
-stays quick. Main thread only.
+`usher --help` stays quick. Main thread only.
 """
 
 import importlib
 import io
 import sys
 import traceback
+from types import TracebackType
 from typing import Final
 
 import click
 
-from usher.errors import UsherError
+from usher.cli.talk import nowhere, open_what_is_closed, say
+from usher.errors import UsherError, fault_place
 
 FINDINGS: Final = 1
 MISUSE: Final = 2
@@ -55,22 +56,29 @@ def usher() -> None:
 
 def main() -> None:
     """Run the command line; the only place where the process exits."""
+    open_what_is_closed()
     _use_utf8(sys.stdout)
     _use_utf8(sys.stderr)
     try:
         usher.main(prog_name="usher")
     except UsherError as error:
         for line in str(error).splitlines():
-            click.echo(f"usher: {line}", err=True)
+            say(f"usher: {line}")
         sys.exit(MISUSE)
     except Exception as error:  # noqa: BLE001 - an admin gets a line, never a traceback
-        # APPSEC: type and place only; the text of an unexpected exception may quote a profile.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        click.echo(
-            f"usher: an internal fault, please report it: {type(error).__name__} in {frame.name}, line {frame.lineno}",
-            err=True,
-        )
+        if isinstance(error, OSError) and _was_printing(error.__traceback__):
+            # Left in place, Python would try it once more at the end and make the exit code 120.
+            sys.stdout = nowhere()
+            say(f"usher: the output cannot be written: {error.strerror}")
+        else:
+            # APPSEC: type and place only; the text of an unexpected exception may quote a profile.
+            say(f"usher: an internal fault, please report it: {type(error).__name__} at {fault_place(error)}")
         sys.exit(MISUSE)
+
+
+def _was_printing(trace: TracebackType | None) -> bool:
+    """Say whether an exception came out of what commands print with; a reader that has gone, click ends quietly."""
+    return any(frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(trace))
 
 
 def _use_utf8(stream: object) -> None:

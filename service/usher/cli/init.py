@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ folder = "schemas"
 """
 _IGNORED: Final = "usher.secret\nstate/\ndecisions*.jsonl\n"
 _SECRET_BYTES: Final = 32
+_MODELINE: Final = "# yaml-language-server: $schema="
+"""The comment by which an editor with a YAML language server finds a file's schema."""
 
 
 class InitError(UsherError):
@@ -58,11 +61,34 @@ def _write(folder: Path) -> str:
     skipped = shutil.ignore_patterns("__init__.py", "__pycache__", ".*")
     shutil.copytree(shipped_policies(), folder / "policies", ignore=skipped)
     shutil.copytree(shipped_schemas(), folder / "schemas", ignore=skipped)
+    for path, schema in _described(folder / "policies"):
+        _add_modeline(path, folder / "schemas" / schema)
     (folder / "usher.toml").write_text(_SETTINGS, encoding="utf-8", newline="\n")
     (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8", newline="\n")
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     _write_private(folder / "usher.secret", secret)
     return f"Authorization: {secret}"
+
+
+def _described(policies: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every policy and policy test with its schema's name; tables and test data have none."""
+    for path in sorted(policies.rglob("*")):
+        folders = path.relative_to(policies).parts[:-1]
+        if (
+            path.suffix in {".yaml", ".yml"}
+            and path.is_file()
+            and folders[:1] != ("tables",)
+            and "testdata" not in folders
+        ):
+            yield path, "policy-test.schema.json" if path.stem.endswith("_test") else "policy.schema.json"
+
+
+def _add_modeline(path: Path, schema: Path) -> None:
+    """Put the schema's path, relative to the file as editors read it, above everything else."""
+    text = path.read_text(encoding="utf-8")
+    if not text.startswith(_MODELINE):
+        relative = Path(os.path.relpath(schema, path.parent)).as_posix()
+        path.write_text(f"{_MODELINE}{relative}\n{text}", encoding="utf-8", newline="\n")
 
 
 def _write_private(path: Path, text: str) -> None:

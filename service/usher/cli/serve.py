@@ -10,8 +10,10 @@ import click
 
 from usher.adapters.service_log import configure
 from usher.bootstrap.service import PoliciesRefusedError, Service, built_service
+from usher.bootstrap.stores import claims_anything
 from usher.cli.group import FINDINGS
 from usher.cli.options import config_option, set_option, settings_in_force
+from usher.cli.talk import say
 from usher.settings import LoadedSettings, concerns
 from usher.web.hook import HOOK_PATH
 from usher.web.signals import StopSignal, serve
@@ -29,9 +31,9 @@ def serve_command(config: Path | None, overrides: tuple[str, ...], insecure_no_a
     loaded = settings_in_force(config, overrides)
     configure(loaded.settings.logging)
     for concern in concerns(loaded, os.environ):
-        click.echo(f"warning: {concern}", err=True)
+        say(f"warning: {concern}")
     if insecure_no_auth:
-        click.echo("warning: --insecure-no-auth: everybody who reaches the port is answered", err=True)
+        say("warning: --insecure-no-auth: everybody who reaches the port is answered")
     run_service(loaded, os.environ, authenticated=not insecure_no_auth, announced=announce)
 
 
@@ -47,28 +49,27 @@ def run_service(
     stop = StopSignal()
     try:
         with stop.installed(), built_service(loaded, environ, authenticated=authenticated) as service:
-            # What was built stays: without this a full collection stops all threads for some 40 ms.
+            # What was built stays: a full collection would look at all of it and stop all threads for some 40 ms.
             gc.collect()
             gc.freeze()
-            serve(
-                [service.hook, service.operations],
-                stop,
-                announce=lambda: announced(service),
-                stopping=service.view.drain,
-            )
+            listeners = [service.hook, service.operations]
+            serve(listeners, stop, announce=lambda: announced(service), stopping=service.view.drain)
     except PoliciesRefusedError as error:
-        click.echo(str(error), err=True)
+        say(str(error))
         sys.exit(FINDINGS)
-    click.echo("stopped", err=True)
+    say("stopped")
 
 
 def announce(service: Service) -> None:
     """Say on standard error what is served, from where, and where it is recorded."""
     in_force = service.policies()
     for problem in service.source.loaded.problems:
-        click.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")
+    if claims_anything(in_force):
+        forgotten = "what policies claim is forgotten when this process stops, and given out anew"
+        say(f"warning: the ledger is in memory only: {forgotten}")
     count = f"{len(in_force.policies)} policies, {len(in_force.rules)} rules"
-    click.echo(f"policies    {service.source.folder} ({count}, revision {in_force.revision})", err=True)
-    click.echo(f"decisions   {service.decision_log_file}", err=True)
-    click.echo(f"operations  http://{service.operations.address}/status", err=True)
-    click.echo(f"ready       http://{service.hook.address}{HOOK_PATH}", err=True)
+    say(f"policies    {service.source.folder} ({count}, revision {in_force.revision})")
+    say(f"decisions   {service.decision_log_file}")
+    say(f"operations  http://{service.operations.address}/status")
+    say(f"ready       http://{service.hook.address}{HOOK_PATH}")

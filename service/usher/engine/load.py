@@ -5,14 +5,20 @@ folder once.
 Used by one thread at a time; what it returns is immutable.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from usher.cel import DEFAULT_LIMITS, Limits
 from usher.domain.place import Place, Problem, Severity
 from usher.engine.compile import compile_policy
+from usher.engine.compiling import Surroundings
+from usher.engine.cross_checks import check_competition, check_names, with_resolved_overrides
 from usher.engine.folder import SourceFile, read_folder, revision_of
 from usher.engine.policy import Policy, PolicySet
-from usher.engine.profiles import LoadedProfiles, Profiles
+from usher.engine.profiles import LoadedProfiles
+from usher.engine.stores import DEFAULT_NAMESPACES, Namespace
+from usher.engine.tables import load_tables
 from usher.engine.yaml_text import read_yaml
 from usher.shapes import Shape
 
@@ -31,15 +37,26 @@ class LoadedPolicies:
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 
 
-def load_policies(folder: Path, *, shape: Shape, profiles: LoadedProfiles) -> LoadedPolicies:
-    """Load a folder against the policy schema's shape and the profile schemas."""
+def load_policies(
+    folder: Path,
+    *,
+    shape: Shape,
+    profiles: LoadedProfiles,
+    namespaces: Mapping[str, Namespace] = DEFAULT_NAMESPACES,
+    limits: Limits = DEFAULT_LIMITS,
+) -> LoadedPolicies:
+    """Load a folder against the policy schema's shape, the profile schemas and the namespaces the settings declare."""
     files, found = read_folder(folder)
     problems = [*profiles.problems, *found]
     sources = [file for file in files if file.is_policy]
     policies: list[Policy] = []
+    tables = load_tables(files, problems)
     if profiles.profiles is not None:
-        policies = [policy for file in sources if (policy := _compile(file, shape, profiles.profiles, problems))]
-        _check_names(policies, problems)
+        surroundings = Surroundings(profiles.profiles, tables, namespaces, limits)
+        compiled = [policy for file in sources if (policy := _compile(file, shape, surroundings, problems))]
+        check_names(compiled, problems)
+        policies = with_resolved_overrides(compiled, problems)
+        check_competition(policies, problems)
     if not sources and not problems:
         problems.append(
             Problem(Place(folder.as_posix()), "no-policies", "no policy file (*.yaml, *.yml) in this folder")
@@ -48,10 +65,11 @@ def load_policies(folder: Path, *, shape: Shape, profiles: LoadedProfiles) -> Lo
     if loaded.errors or profiles.profiles is None:
         return loaded
     revision = revision_of([*((file.name, file.content) for file in files), *profiles.sources])
-    return LoadedPolicies(PolicySet(revision, tuple(policies), profiles.profiles), loaded.problems, len(sources))
+    policy_set = PolicySet(revision, tuple(policies), profiles.profiles, tables)
+    return LoadedPolicies(policy_set, loaded.problems, len(sources))
 
 
-def _compile(file: SourceFile, shape: Shape, profiles: Profiles, problems: list[Problem]) -> Policy | None:
+def _compile(file: SourceFile, shape: Shape, surroundings: Surroundings, problems: list[Problem]) -> Policy | None:
     text = file.text()
     if isinstance(text, Problem):
         problems.append(text)
@@ -64,13 +82,4 @@ def _compile(file: SourceFile, shape: Shape, profiles: Profiles, problems: list[
                 Problem(Place(file.shown), "empty-file", "this policy file is empty; write a policy or remove it")
             )
         return None
-    return compile_policy(root, shape=shape, profiles=profiles, problems=problems)
-
-
-def _check_names(policies: list[Policy], problems: list[Problem]) -> None:
-    seen: dict[str, Policy] = {}
-    for policy in policies:
-        first = seen.setdefault(policy.name, policy)
-        if first is not policy and policy.name:
-            message = f"a policy named {policy.name} is in {first.place.file}; names are unique in a folder"
-            problems.append(Problem(policy.place, "duplicate-policy", message))
+    return compile_policy(root, shape=shape, surroundings=surroundings, problems=problems)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from usher.cel import EvaluationError, Expression
-from usher.domain.decision import RuleTrace, Verdict
+from usher.domain.decision import Ending, RuleTrace, Verdict
 from usher.domain.place import Place
 from usher.engine.positions import ScalarPositions
 from usher.engine.profiles import Profiles
@@ -27,6 +27,11 @@ class PlacedExpression:
             return self.place.line, self.place.column
         return self.positions.at(line, column)
 
+    def located(self, error: EvaluationError) -> tuple[int, int]:
+        """Return where an error happened in the file; an error out of a variable knows that already."""
+        known = error.origin or error
+        return (known.line, known.column) if isinstance(known, LocatedError) else self.at(error.line, error.column)
+
 
 class LocatedError(EvaluationError):
     """An evaluation error whose line and column are the file's."""
@@ -43,20 +48,74 @@ Value = PlacedExpression | Literal
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What a rule makes of the row: `link` yields the id of the user to link to; None creates."""
+
+    link: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One value to try, per namespace; `uses_n` when it is tried for every number of the counter."""
+
+    values: tuple[tuple[str, Value], ...]
+    uses_n: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a rule reserves: candidates in order; `reserved` holds values never given out, per namespace."""
+
+    namespaces: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    counter: range
+    reserved: tuple[tuple[str, Value], ...]
+    exhausted_holds: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: `name` is `<policy>/<id>`; `sets` maps targets to values, in the order of the file."""
+    """One rule or branch of a ladder: `name` is `<policy>/<id>` or `<policy>/<ladder>/<id>`.
+
+    `sets` maps targets to values; `claimed_sets` are those whose values use `claimed`. A rule either changes or
+    restricts.
+    """
 
     name: str
     place: Place
-    when: PlacedExpression | None
-    sets: tuple[tuple[str, Value], ...]
+    when: PlacedExpression | None = None
+    only: Ending | None = None
+    sets: tuple[tuple[str, Value], ...] = ()
+    claimed_sets: tuple[tuple[str, PlacedExpression], ...] = ()
+    action: Action | None = None
+    claim: Claim | None = None
+    hold: Value | None = None
+    veto: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     because: PlacedExpression | None = None
+    debug: Value | None = None
     description: str = ""
     fired: RuleTrace = field(init=False)
     _false: dict[tuple[int, int], RuleTrace] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fired", RuleTrace(self.name, Verdict.FIRED, self.place.line, self.place.column))
+
+    @property
+    def restricts(self) -> bool:
+        """Whether the rule holds or vetoes rather than changes."""
+        return self.hold is not None or bool(self.veto)
+
+    @property
+    def ending(self) -> Ending | None:
+        """What `only` asks for; a claim speaks of people who are created unless it says otherwise."""
+        return self.only or (Ending.CREATE if self.claim else None)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every target the rule can set, those fed by its claim included."""
+        return (*(target for target, _ in self.sets), *(target for target, _ in self.claimed_sets))
 
     def false_at(self, when: PlacedExpression, line: int, column: int) -> RuleTrace:
         """Return the account of a `when` that was false at a place of its expression."""
@@ -68,6 +127,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Ladder:
+    """Branches of which the first whose `when` is true fires. `gate` carries the ladder's own `when`, if it has one."""
+
+    gate: Rule
+    branches: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One policy file."""
 
@@ -76,9 +143,15 @@ class Policy:
     match: PlacedExpression | None
     constants: Mapping[str, object]
     variables: tuple[tuple[str, Value], ...]
-    rules: tuple[Rule, ...]
+    items: tuple[Rule | Ladder, ...]
+    shadow: bool = False
     description: str = ""
     owner: str = ""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule and branch, in the order of the file."""
+        return tuple(rule for item in self.items for rule in (item.branches if isinstance(item, Ladder) else (item,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +161,7 @@ class PolicySet:
     revision: str
     policies: tuple[Policy, ...]
     profiles: Profiles
+    tables: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -4,6 +4,7 @@ Owns the choice of an application's own schema. Immutable after loading; serves 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,13 @@ class Profiles:
             return self.app_user
         by_id = self.by_application.get(str(application.get("id", "")))
         return by_id or self.by_application.get(str(application.get("name", ""))) or self.app_user
+
+    def accepts(self, target: str, value: object, application: Mapping[str, object]) -> bool:
+        """Say whether a target (`user.login`) may hold a value: sendable as JSON, and as its schema wants it."""
+        root, _, attribute = target.partition(".")
+        profile = self.user if root == "user" else self.app_user_of(application)
+        shape = profile.attributes.get(attribute)
+        return shape is not None and _is_sendable(value) and shape.accepts(value)
 
     def declared(self, root: str) -> frozenset[str]:
         """Return every attribute that some schema declares for `user` or `appuser`."""
@@ -125,3 +133,10 @@ def _profile(schema: object) -> Profile:
 
 def _as_object(member: object) -> Mapping[str, object]:
     return member if isinstance(member, dict) else {} if member else {"not": {}}
+
+
+def _is_sendable(value: object) -> bool:
+    """Say whether a CEL value has a form Okta can read: no time, no bytes, no infinite number."""
+    if isinstance(value, list):
+        return all(map(_is_sendable, value))
+    return isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))

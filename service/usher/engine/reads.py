@@ -5,7 +5,7 @@ only on the
 day a person of that kind is imported. Used while loading, by one thread.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from usher.cel import PathRead
@@ -15,7 +15,7 @@ from usher.engine.policy import PlacedExpression
 from usher.engine.profiles import Profiles
 
 NAMES: Final = frozenset(
-    {"user", "appuser", "context", "action", "matched_user_id", "input", "constants", "variables", "now"}
+    {"user", "appuser", "context", "action", "matched_user_id", "input", "tables", "constants", "variables", "now"}
 )
 
 _PROFILE_ROOTS: Final = frozenset({"user", "appuser"})
@@ -26,12 +26,10 @@ _ATTRIBUTE_DEPTH: Final = 2
 class ReadChecks:
     """Checks the paths and targets of one policy; appends to the list of problems it was given."""
 
-    def __init__(
-        self, profiles: Profiles, *, constants: Collection[str], variables: Collection[str], problems: list[Problem]
-    ) -> None:
+    def __init__(self, profiles: Profiles, *, known: Mapping[str, Collection[str]], problems: list[Problem]) -> None:
+        """`known` maps `constants`, `variables` and `tables` to the names they hold."""
         self._profiles = profiles
-        self._constants = constants
-        self._variables = variables
+        self._known = known
         self._problems = problems
 
     def target(self, target: str, place: Place) -> None:
@@ -42,29 +40,34 @@ class ReadChecks:
                 attribute, self._profiles.declared(root), "unknown-attribute", f"{root} profile schema", place
             )
 
+    def attribute(self, root: str, attribute: str, place: Place) -> None:
+        """Check that some profile schema declares an attribute."""
+        self._declared(attribute, self._profiles.declared(root), "unknown-attribute", f"{root} profile schema", place)
+
     def reads(self, placed: PlacedExpression, *, earlier: Collection[str] | None, guards_required: bool) -> None:
         """Check every path an expression reads; `earlier` are the variables it may use, None for all of them."""
-        variables = self._variables if earlier is None else earlier
         for read, place in _placed(placed):
             root, member = read.path[0], read.path[1]
             if root in _PROFILE_ROOTS:
                 self._attribute(read, place, guards_required=guards_required)
-            elif root == "constants":
-                self._declared(member, self._constants, "unknown-constant", "constants", place)
             elif root == "context":
                 self._declared(member, _CONTEXT_FIELDS, "unknown-field", "context", place)
-            elif root == "variables" and member not in variables and member in self._variables:
-                self._add(
-                    place, "unknown-variable", f"{member} is defined further down; a variable may use earlier ones"
-                )
             elif root == "variables":
-                self._declared(member, variables, "unknown-variable", "variables", place)
+                self._variable(member, earlier, place)
+            elif root in self._known:
+                self._declared(member, self._known[root], f"unknown-{root[:-1]}", root, place)
+
+    def _variable(self, name: str, earlier: Collection[str] | None, place: Place) -> None:
+        every = self._known["variables"]
+        if earlier is not None and name in every and name not in earlier:
+            self._add(place, "unknown-variable", f"{name} is defined further down; a variable may use earlier ones")
+        else:
+            self._declared(name, every if earlier is None else earlier, "unknown-variable", "variables", place)
 
     def _attribute(self, read: PathRead, place: Place, *, guards_required: bool) -> None:
         root, attribute = read.path[0], read.path[1]
-        declared = self._profiles.declared(root)
-        if attribute not in declared:
-            self._declared(attribute, declared, "unknown-attribute", f"{root} profile schema", place)
+        if attribute not in self._profiles.declared(root):
+            self.attribute(root, attribute, place)
         elif not read.guarded and attribute not in self._profiles.always_there(root):
             severity = Severity.ERROR if guards_required else Severity.WARNING
             guards = f"write get({root}, '{attribute}', '') or test has({root}.{attribute})"

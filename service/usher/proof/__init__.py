@@ -3,6 +3,6 @@
 Policy tests and coverage live here when they come. Everything here is for one thread and writes nothing.
 """
 
-from usher.proof.explain import explain
+from usher.proof.explain import explain, explain_shadow
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_shadow"]

@@ -5,7 +5,9 @@ All values are frozen.
 """
 
 from usher.settings.concern import concerns
+from usher.settings.deciding import HoldSettings, LedgerSettings, NamespaceSettings
 from usher.settings.errors import SettingsError
+from usher.settings.expressions import CelSettings
 from usher.settings.loading import LoadedSettings, load
 from usher.settings.model import (
     AuthSettings,
@@ -22,9 +24,13 @@ from usher.settings.show import explanations, render
 
 __all__ = [
     "AuthSettings",
+    "CelSettings",
     "DecisionSettings",
+    "HoldSettings",
+    "LedgerSettings",
     "LoadedSettings",
     "LoggingSettings",
+    "NamespaceSettings",
     "PolicySettings",
     "SchemaSettings",
     "ServerSettings",

@@ -8,8 +8,13 @@ from usher.settings.secrets import weak_secrets
 
 
 def concerns(loaded: LoadedSettings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Return the warnings about settings that are valid: redaction switched off, short secrets."""
+    """Return the warnings about settings that are valid: redaction off, short secrets, an unused quarantine."""
     found = []
+    hold = loaded.settings.hold
+    if hold.quarantine and hold.answer != "quarantine":
+        message = 'hold.quarantine is not used: hold.answer is not "quarantine"'
+        place = Place(loaded.origins["hold.quarantine"])
+        found.append(Problem(place, "unused-quarantine", message, Severity.WARNING))
     if not loaded.settings.decisions.redaction:
         message = "decisions.redaction is false: the decision log holds people's values in clear"
         found.append(Problem(Place(loaded.origins["decisions.redaction"]), "redaction-off", message, Severity.WARNING))

@@ -15,8 +15,8 @@ from typed_settings.loaders import DictLoader
 
 from usher.domain.place import Place, Problem
 from usher.settings.errors import SettingsError
+from usher.settings.layer import Layer
 from usher.settings.layers import (
-    Layer,
     from_defaults,
     from_file,
     from_overrides,
@@ -104,6 +104,10 @@ def _clashes(settings: Settings, origins: Mapping[str, str]) -> Iterator[Problem
     if server.port and server.port == server.operations_port and server.host == server.operations_host:
         place = _place(origins, "server.operations_port", "server.port")
         yield Problem(place, "clash", "server.operations_port must differ from server.port")
+    if settings.hold.answer == "quarantine" and not settings.hold.quarantine:
+        # A hold that creates the user like any other would be a hold in name only.
+        message = 'hold.answer = "quarantine" needs [hold.quarantine]: the attributes that set a held user apart'
+        yield Problem(_place(origins, "hold.answer"), "clash", message)
 
 
 def _place(origins: Mapping[str, str], *paths: str) -> Place:

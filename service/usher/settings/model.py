@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from usher.settings.about import about
+from usher.settings.deciding import HoldSettings, LedgerSettings
+from usher.settings.expressions import CelSettings
 
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
@@ -267,6 +269,9 @@ class Settings:
     auth: AuthSettings = field(default_factory=AuthSettings)
     policies: PolicySettings = field(default_factory=PolicySettings)
     schemas: SchemaSettings = field(default_factory=SchemaSettings)
+    hold: HoldSettings = field(default_factory=HoldSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    cel: CelSettings = field(default_factory=CelSettings)
     decisions: DecisionSettings = field(default_factory=DecisionSettings)
     state: StateSettings = field(default_factory=StateSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)

@@ -5,15 +5,17 @@ meant. Immutable; safe on any thread.
 """
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, get_origin
 
 from typed_settings import SettingsState
 from typed_settings.converters import TSConverter
 
 from usher.domain.suggestions import did_you_mean
 from usher.settings.about import ABOUT, About
+from usher.settings.deciding import NAME
 from usher.settings.model import Settings
 
 PREFIX: Final = "USHER_"
@@ -21,13 +23,17 @@ PREFIX: Final = "USHER_"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting; `kind` is its type annotation."""
+    """One setting; `kind` is its type annotation.
+
+    A table's keys are the admin's own; `entries` are the settings below each, with `<name>` for that key.
+    """
 
     section: str
     key: str
     kind: object
     default: object
     about: About
+    entries: tuple["Option", ...] = ()
 
     @property
     def path(self) -> str:
@@ -38,6 +44,22 @@ class Option:
     def variable(self) -> str:
         """Return the environment variable that overrides it."""
         return f"{PREFIX}{self.section}_{self.key}".upper()
+
+    @property
+    def is_table(self) -> bool:
+        """Say whether it is a table, which the settings file alone can hold."""
+        return get_origin(self.kind) is Mapping
+
+    def entry(self, name: str) -> tuple["Option", ...]:
+        """Return the settings below one key of a table of tables."""
+        return tuple(
+            replace(
+                option,
+                section=option.section.replace(NAME, name),
+                default=(name,) if option.default == (NAME,) else option.default,
+            )
+            for option in self.entries
+        )
 
 
 def converter() -> TSConverter:
@@ -52,11 +74,24 @@ def converter() -> TSConverter:
 def options() -> tuple[Option, ...]:
     """Return every setting in the order of the model."""
     state = SettingsState(Settings, [], [], converter(), Path())
+    defaults = Settings()
     found = []
     for info in state.options:
         section, _, key = info.path.partition(".")
-        found.append(Option(section, key, info.cls, info.default, info.metadata[ABOUT]))
+        below = info.nested_options.options if info.nested_options else ()
+        entries = tuple(
+            Option(f"{info.path}.{NAME}", nested.path, nested.cls, nested.default, nested.metadata[ABOUT])
+            for nested in below
+        )
+        default = getattr(getattr(defaults, section), key)
+        found.append(Option(section, key, info.cls, default, info.metadata[ABOUT], entries))
     return tuple(found)
+
+
+def described() -> Iterator[Option]:
+    """Yield what there is to explain: every setting, and in place of a table of tables what stands below each key."""
+    for option in options():
+        yield from option.entries or (option,)
 
 
 @functools.cache

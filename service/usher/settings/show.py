@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal, get_args, get_origin
 
 from usher.settings.loading import LoadedSettings
-from usher.settings.options import Option, options
+from usher.settings.options import Option, described, options
 from usher.settings.values import SHIPPED
 
 
@@ -25,14 +25,27 @@ def render(
     for option in options():
         value = getattr(getattr(loaded.settings, option.section), option.key)
         note = _secrets_set(value, environ) if option.path == "auth.secret_variables" else ""
-        if option.path in reasons:
-            yield f"# {_comment(reasons[option.path])}"
-        yield f"{option.path} = {toml(value)}  # {_comment(loaded.origins[option.path])}{note}"
+        for described_as, path, leaf in _leaves(option, value):
+            if described_as in reasons:
+                yield f"# {_comment(reasons[described_as])}"
+            yield f"{path} = {toml(leaf)}  # {_comment(loaded.origins[path])}{note}"
+
+
+def _leaves(option: Option, value: object) -> Iterator[tuple[str, str, object]]:
+    """Yield what a setting is to be printed as: the path it is explained under, its own path, its value."""
+    if not isinstance(value, Mapping) or not value:
+        yield option.path, option.path, value
+        return
+    for name, entry in value.items():
+        if not option.entries:
+            yield option.path, f"{option.path}.{name}", entry
+        for template, leaf in zip(option.entries, option.entry(name), strict=True):
+            yield template.path, leaf.path, getattr(entry, leaf.key)
 
 
 def explanations() -> dict[str, str]:
     """Return each setting's unit, what it may be and the reason for its default, by path."""
-    return {option.path: _explanation(option) for option in options()}
+    return {option.path: _explanation(option) for option in described()}
 
 
 def allowed(option: Option) -> str:
@@ -61,6 +74,8 @@ def toml(value: object) -> str:
             return "[" + ", ".join(map(toml, value)) + "]"
         case Path() | str():
             return _quoted(str(value))
+        case Mapping() if not value:
+            return "{}"
     raise TypeError(f"no setting is a {type(value).__name__}")
 
 

@@ -11,6 +11,8 @@ from typing import Final
 
 from jsonschema.exceptions import ValidationError
 
+from usher.shapes.patterns import compiled
+
 _MAX_NAME_CHARS: Final = 80
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _KEYWORDS_WITH_A_STEP: Final = frozenset(
@@ -79,7 +81,7 @@ def _unknown(error: ValidationError, path: tuple[str | int, ...]) -> Iterator[Fa
     schema = error.schema if isinstance(error.schema, Mapping) else {}
     declared, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
     for name in error.instance if isinstance(error.instance, Mapping) else ():
-        if name not in declared and not any(re.search(pattern, name) for pattern in patterns):
+        if name not in declared and not any(compiled(pattern).search(name) for pattern in patterns):
             yield Fault((*path, name), "additionalProperties", f"{_clip(str(name))} is not known here", str(name))
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from usher.shapes.patterns import compiled
+
 Predicate = Callable[[object], bool]
 
 _ANNOTATIONS: Final = frozenset(
@@ -83,9 +85,9 @@ class _Compiler:
                 return self._reference(value)
             case "const", str():
                 return lambda instance: instance == value
-            case "enum", [*allowed] if all(isinstance(item, str) for item in allowed):
-                members = frozenset(map(str, allowed))
-                return lambda instance: isinstance(instance, str) and instance in members
+            case "enum", [*allowed] if all(item is None or isinstance(item, str) for item in allowed):
+                members = frozenset(allowed)
+                return lambda instance: (instance is None or isinstance(instance, str)) and instance in members
             case "items", _:
                 item = self.compile(value)
                 return lambda instance: not isinstance(instance, list) or all(map(item, instance))
@@ -169,7 +171,7 @@ def _of_type(kinds: object) -> Predicate:
 
 def _bound(keyword: str, value: object) -> Predicate:
     if keyword == "pattern" and isinstance(value, str):
-        search = re.compile(value).search
+        search = compiled(value).search
         return lambda instance: not isinstance(instance, str) or search(instance) is not None
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Unsupported

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Final
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -16,8 +16,12 @@ from referencing.jsonschema import DRAFT202012
 
 from usher.errors import UsherError
 from usher.shapes.faults import Fault, faults_of
+from usher.shapes.patterns import check_pattern
 from usher.shapes.predicate import predicate
 
+_VALIDATOR: Final = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema leaves it untyped
+    Draft202012Validator, {"pattern": check_pattern}
+)
 _MAX_FAULTS: Final = 100
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,7 +53,7 @@ class Shape:
             raise BadSchemaError(tuple(error.absolute_path), f"the value of this member breaks {keyword}") from None
         self.schema: Final[Mapping[str, object]] = schema
         # APPSEC: an empty registry: by default jsonschema fetches what a reference names over the network.
-        self._validator: Final = Draft202012Validator(schema, registry=Registry())
+        self._validator: Final = _VALIDATOR(schema, registry=Registry())
         _check_references(schema)
         self._accepts: Final = predicate(schema, schema) or self._validator.is_valid
 

@@ -5,7 +5,6 @@ Building is for the main thread; the apps themselves are called on waitress' wor
 """
 
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ import falcon
 import structlog
 
 from usher.answer.reply import Reply
+from usher.errors import fault_place
 from usher.web.auth import Authentication
 from usher.web.gate import Gate
 from usher.web.hook import HOOK_PATH, Answers, HookResource, put
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 App = falcon.App[falcon.Request, falcon.Response]
 
-BODY_LIMIT_BYTES: Final = 1_048_576
 _READ: Final = ("GET", "HEAD")
 _OPERATIONS: Final = {LIVE_PATH: "live", READY_PATH: "ready", STATUS_PATH: "status", METRICS_PATH: "metrics"}
 
@@ -42,7 +41,7 @@ def create_hook_app(
     authentication: Authentication,
     *,
     refusals: Refusals,
-    body_limit_bytes: int = BODY_LIMIT_BYTES,
+    body_limit_bytes: int,
 ) -> App:
     """Return the app of the hook listener; whatever goes wrong inside it, Okta gets the undecided answer."""
     gate = Gate(authentication, {HOOK_PATH: ("POST",)}, body_limit_bytes=body_limit_bytes)
@@ -111,6 +110,4 @@ def _finish(
 
 def _report(error: Exception) -> None:
     # APPSEC: type and place only: an exception's text may quote a profile.
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    structlog.get_logger(__name__).error("request_failed", exception=type(error).__name__, place=place)
+    structlog.get_logger(__name__).error("request_failed", error=type(error).__name__, place=fault_place(error))

@@ -101,7 +101,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
     task_class = RequestTask
     error_task_class = RefusalTask
     lingers = False
+    creation_time: float
     last_activity: float
+    requests: list[Any]
+    request: Any
+    total_outbufs_len: int
     will_close: bool
     _linger_until: float | None = None
 

@@ -46,9 +46,10 @@ class Gate:
         if declared and (len(declared) > _LENGTH_DIGITS or int(declared) > self._body_limit_bytes):
             raise falcon.HTTPContentTooLarge
         # APPSEC: before 404 and 405, so that a stranger learns nothing about which paths exist.
-        if req.path not in self._open_paths:
+        path = _path_as_sent(req)
+        if path not in self._open_paths:
             self._admit(req)
-        methods = self._routes.get(req.path)
+        methods = self._routes.get(path)
         if methods is None:
             raise falcon.HTTPNotFound
         if req.method not in methods:
@@ -68,3 +69,18 @@ class Gate:
             raise falcon.HTTPUnauthorized(challenges=(self._authentication.challenge,))
         if credential is Credential.WRONG:
             raise falcon.HTTPForbidden
+
+
+def _path_as_sent(req: falcon.Request) -> str:
+    """Return the path as it stood in the request line, if the server says so; waitress' PATH_INFO has been made pretty.
+
+    APPSEC: a proxy that guards `/okta/import` must not be passed by `//okta/import` or `/okta%2Fimport`.
+    """
+    target = req.env.get("REQUEST_URI")
+    if not isinstance(target, str):
+        return req.path
+    path = target.partition("?")[0]
+    if path.startswith("/"):
+        return path
+    # RFC 9112 has every server accept the absolute form, `http://host/path`.
+    return "/" + path.partition("://")[2].partition("/")[2]

@@ -7,15 +7,16 @@ against waitress 3.0.2 (server.py, wasyncore.py, trigger.py).
 
 import threading
 import time
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import structlog
 from waitress import wasyncore
 
-from usher.web.channel import Channel, Hosting
+from usher.errors import fault_place
+from usher.web.channel import Hosting
+from usher.web.places import Places
 
 TURN_SECONDS: Final = 1.0
 # How soon a draining loop looks again whether everybody has been served.
@@ -32,15 +33,15 @@ class Loop:
         servers: Sequence[Any],
         channels_by_fd: dict[int, Any],
         hosting: Hosting,
+        places: Places,
         *,
-        use_poll: bool,
         drain_seconds: float,
         settle_seconds: float,
     ) -> None:
         self._servers = servers
         self._map = channels_by_fd
         self._hosting = hosting
-        self._use_poll = use_poll
+        self._places = places
         self._drain_seconds = drain_seconds
         self._settle_seconds = settle_seconds
         self._stopping = threading.Event()
@@ -74,11 +75,14 @@ class Loop:
 
     def _turn(self, seconds: float) -> None:
         try:
-            wasyncore.loop(timeout=seconds, use_poll=self._use_poll, map=self._map, count=1)
+            if not self._hosting.draining:
+                self._places.tend()
+            # poll() where the platform has it; waitress takes select() elsewhere, which Windows limits to 512 sockets.
+            wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
         except Exception as error:  # noqa: BLE001  # the loop outlives whatever one connection did to it
-            frame = traceback.extract_tb(error.__traceback__)[-1]
+            # APPSEC: type and place only: an exception's text may quote a profile.
             structlog.get_logger(__name__).error(
-                "loop_turn_failed", exception=type(error).__name__, place=f"{frame.filename}:{frame.lineno}"
+                "loop_turn_failed", error=type(error).__name__, place=fault_place(error)
             )
             self._forget_closed_sockets()
             self._cutting.wait(DRAIN_TURN_SECONDS)
@@ -100,7 +104,7 @@ class Loop:
         settled = min(started + self._settle_seconds, deadline)
         while not self._cutting.is_set():
             now = time.monotonic()
-            if now >= deadline or (now >= settled and not any(channel.is_busy for channel in self._channels())):
+            if now >= deadline or (now >= settled and not any(channel.is_busy for channel in self._places.channels())):
                 return
             self._turn(min(DRAIN_TURN_SECONDS, deadline - now))
 
@@ -116,7 +120,7 @@ class Loop:
         """Close channels first, so that workers learn it, then send the workers away."""
         for server in self._servers:
             wasyncore.dispatcher.close(server)
-        for channel in self._channels():
+        for channel in self._places.channels():
             with suppress(OSError):
                 channel.cut()
         self._servers[0].task_dispatcher.shutdown(timeout=WORKER_EXIT_SECONDS)
@@ -135,7 +139,3 @@ class Loop:
             for server in self._servers:
                 server.trigger.close()
         self._map.clear()
-
-    def _channels(self) -> Iterator[Channel]:
-        for server in self._servers:
-            yield from list(server.active_channels.values())

@@ -22,6 +22,7 @@ from waitress import create_server
 
 from usher.web.channel import Channel, Hosting
 from usher.web.loop import Loop
+from usher.web.places import Places
 from usher.web.refusals import Refusals, Uncounted
 from usher.web.sockets import Address, listening_sockets
 
@@ -37,22 +38,20 @@ _CLEANUP_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class ListenerOptions:
-    """How one listener is hosted. The settings decide; these defaults suit the hook behind a reverse proxy."""
+    """How one listener is hosted. The settings decide and hold the defaults; only what is no setting has one here."""
 
     name: str
-    host: str = "127.0.0.1"
-    port: int = 8080  # 0 takes a free one
-    threads: int = 8
-    body_limit_bytes: int = 1_048_576
-    header_limit_bytes: int = 32_768
-    connection_limit: int = 200  # further ones wait in the backlog; Okta calls with 35 to 75 at once
-    channel_timeout_seconds: int = 75  # idle, or since the first byte of a request that does not get complete
-    backlog: int = 1024
-    drain_seconds: float = 5.0  # what a stop waits for requests in flight; a decision takes 2.0 at most
-    settle_seconds: float = (
-        0.1  # what a stop waits for calls on their way, before connections that seem idle are closed
-    )
-    use_poll: bool = True  # where the platform has it; select() elsewhere, which Windows limits to 512 sockets
+    host: str
+    port: int  # 0 takes a free one
+    threads: int
+    body_limit_bytes: int
+    header_limit_bytes: int
+    connection_limit: int  # who comes when all places are taken gets that of the longest without a complete request
+    channel_timeout_seconds: int  # idle, or since the first byte of a request that does not get complete
+    backlog: int
+    drain_seconds: float  # what a stop waits for requests in flight
+    # What a stop waits for calls on their way, before connections that seem idle are closed.
+    settle_seconds: float = 0.1
 
 
 class Listener:
@@ -75,14 +74,14 @@ class Listener:
         server = create_server(self._app, map=channels_by_fd, sockets=list(sockets), **adjustments)
         # One address: the server itself. Several: an object that knows none of them, but all are in the map.
         servers = [entry for entry in channels_by_fd.values() if hasattr(entry, "active_channels")]
-        # waitress counts its own sockets and triggers as connections.
-        server.adj.connection_limit += len(channels_by_fd)
+        # waitress counts its own sockets and triggers as connections. One more is let in: `Places` makes room for it.
+        server.adj.connection_limit += len(channels_by_fd) + 1
         server.task_dispatcher.queue_logger = QueueLog(functools.partial(_report_queue, options.name))
         loop = Loop(
             servers,
             channels_by_fd,
             self._hosting,
-            use_poll=options.use_poll,
+            Places(servers, options.connection_limit, functools.partial(_report_closed, options.name)),
             drain_seconds=options.drain_seconds,
             settle_seconds=options.settle_seconds,
         )
@@ -148,6 +147,12 @@ class QueueLog:
 
 def _report_queue(listener: str, deepest: int) -> None:
     structlog.get_logger(__name__).info("requests_waited_for_a_worker", listener=listener, deepest=deepest)
+
+
+def _report_closed(listener: str, connections: int) -> None:
+    structlog.get_logger(__name__).warning(
+        "connections_closed_to_make_room", listener=listener, connections=connections
+    )
 
 
 def _adjustments(options: ListenerOptions) -> dict[str, Any]:

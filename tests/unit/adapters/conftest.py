@@ -10,7 +10,19 @@ import pytest
 from usher.adapters.redaction import Redactor
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
-from usher.domain.decision import Conflict, Outcome, RuleFault, RuleTrace, Verdict
+from usher.domain.decision import (
+    ClaimTrace,
+    Conflict,
+    Ending,
+    Hold,
+    Lookup,
+    Outcome,
+    Remembered,
+    RuleFault,
+    RuleTrace,
+    Tried,
+    Verdict,
+)
 
 # Okta's sample from its user import inline hook reference.
 SAMPLE = """
@@ -55,13 +67,41 @@ def record(sample: Any) -> DecisionRecord:
             RuleTrace("logins/infix", Verdict.FIRED),
             RuleTrace("logins/number", Verdict.FALSE, 12, 7),
             RuleTrace("locale/german", Verdict.ERROR, 30, 9, "no-such-key"),
+            RuleTrace("links/rehire", Verdict.UNFIT),
+            RuleTrace("logins/token", Verdict.EXHAUSTED, 41, 5),
         ),
         commands=(Command(CommandType.USER_PROFILE, {"login": "sally2.admin2@clouditude.net"}),),
         conflicts=(Conflict("user.locale", ("locale/german", "locale/other")),),
-        errors=(RuleFault("locale/german", "no-such-key"), RuleFault("clean/phone", "maxLength", "user.mobilePhone")),
+        errors=(
+            RuleFault("locale/german", "no-such-key"),
+            RuleFault("clean/phone", "maxLength", "user.mobilePhone"),
+            RuleFault("links/board", "no-such-key", closed=True),
+        ),
         faults=(),
         outcome=Outcome.COMMANDS,
         milliseconds=1.234,
+        ending=Ending.CREATE,
+        holds=(Hold("links/ambiguous", "two people are called Sally2"), Hold("links/board", "links/board")),
+        vetoed=("action.link", "user.title"),
+        claims=(
+            ClaimTrace(
+                "logins/free",
+                (
+                    Tried({"login": "sally.admin@clouditude.net", "alias": "Sally2"}, "conflict"),
+                    Tried({"login": "sally2.admin2@clouditude.net", "alias": "Admin2"}, ""),
+                ),
+                {"login": "sally2.admin2@clouditude.net", "alias": "Admin2"},
+            ),
+            ClaimTrace("logins/token", tuple(Tried({"alias": f"Sally2{n}"}, "held") for n in range(60)), None),
+            ClaimTrace("logins/rolled-back", (Tried({"alias": "Sally2"}, ""),), None),
+        ),
+        remembered=(Remembered("login", "administrator2@clouditude.net", collision=True),),
+        lookups=(
+            Lookup("directory", "employeeNumber", "user221", ("00u9abcDEF", "administrator2", None)),
+            Lookup("directory", "Sally2", "Admin2", ()),
+            Lookup("taken", "login", "sally.admin@clouditude.net", found=True),
+        ),
+        debug={"logins/free": {"department": "Sales"}},
     )
 
 
@@ -74,4 +114,9 @@ def with_input(record: DecisionRecord) -> Callable[[object], DecisionRecord]:
 @pytest.fixture
 def redactor() -> Redactor:
     """Return a redactor for which only department and accountType are public."""
-    return Redactor(KEY, public_user=frozenset({"department"}), public_app_user=frozenset({"accountType", "tags"}))
+    return Redactor(
+        KEY,
+        public_user=frozenset({"department"}),
+        public_app_user=frozenset({"accountType", "tags"}),
+        lookup_names=frozenset({"employeeNumber", "login"}),
+    )

@@ -19,7 +19,7 @@ from usher.adapters.decision_log import DecisionLog, DecisionLogError
 from usher.adapters.redaction import Redactor
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
-from usher.domain.decision import Outcome
+from usher.domain.decision import Hold, Outcome
 from usher.shapes import Shape
 
 ROOT = Path(__file__).parents[3]
@@ -79,9 +79,17 @@ def test_a_record_is_on_file_when_append_returns(log: DecisionLog, record: Decis
         "logins/infix": "fired",
         "logins/number": "false at 12:7",
         "locale/german": "no-such-key at 30:9",
+        "links/rehire": "unfit",
+        "logins/token": "exhausted",
     }
     assert line["conflicts"] == [{"target": "user.locale", "rules": ["locale/german", "locale/other"]}]
-    assert line["errors"][1] == {"rule": "clean/phone", "code": "maxLength", "target": "user.mobilePhone"}
+    assert line["errors"][1:] == [
+        {"rule": "clean/phone", "code": "maxLength", "target": "user.mobilePhone", "closed": False},
+        {"rule": "links/board", "code": "no-such-key", "target": "", "closed": True},
+    ]
+    assert (line["ending"], line["vetoed"]) == ("create", ["action.link", "user.title"])
+    assert line["hold"] == ["links/ambiguous", "links/board"]
+    assert line["debug"] == {"logins/free": {"department": "Sales"}}
     assert line["commands"][0]["type"] == "com.okta.user.profile.update"
     assert line["input"]["data"]["action"] == {"result": "CREATE_USER"}
     assert (log.losses, losses.count) == (0, 0)
@@ -104,6 +112,14 @@ RECORDS: dict[str, Callable[[DecisionRecord], DecisionRecord]] = {
     "undecided before it was read": lambda record: replace(
         record, outcome=Outcome.UNDECIDED, input=None, revision="", event_id="", trace=(), commands=()
     ),
+    "undecided after a claim": lambda record: replace(record, outcome=Outcome.UNDECIDED, commands=()),
+    "nobody asked": lambda record: replace(
+        record, ending=None, holds=(), vetoed=(), claims=(), remembered=(), lookups=(), debug={}
+    ),
+    "debug that JSON cannot say": lambda record: replace(
+        record, debug={"a/b": STARTED, "a/c": float("inf"), "a/d": {("x", 1): 2}, "a/e": "\udc00"}
+    ),
+    "debug without end": lambda record: replace(record, debug={f"a/{n}": "x" * 50_000 for n in range(9)}),
     "every script": lambda record: replace(record, subject="ß\u2028Ł\n日本\U0001f600", event_id="a\u2028b\nc"),
     "a link": lambda record: replace(
         record,
@@ -148,6 +164,22 @@ def test_without_a_redactor_values_are_in_clear(tmp_path: Path, record: Decision
     (line,) = lines_of(log)
     assert line["input"] == record.input
     assert line["subject"] == "user221"
+    assert line["claims"][0]["granted"] == {"login": "sally2.admin2@clouditude.net", "alias": "Admin2"}
+    assert line["lookups"][1] == {"function": "directory", "name": "Sally2", "value": "Admin2", "found": []}
+    assert line["remembered"][0]["value"] == "administrator2@clouditude.net"
+
+
+@pytest.mark.parametrize("redaction", [True, False], ids=["redacted", "in clear"])
+def test_a_hold_is_logged_by_its_rule(
+    tmp_path: Path, redactor: Redactor, record: DecisionRecord, *, redaction: bool
+) -> None:
+    """APPSEC: its text is written for Okta's console and may quote a profile; `debug` alone publishes a value."""
+    log = DecisionLog(tmp_path / "d.jsonl", redactor if redaction else None, Losses())
+    log.append(replace(record, holds=(Hold("a/b", "Zyzzyva is known"),), debug={"a/b": "on purpose"}))
+    log.close()
+    (line,) = lines_of(log)
+    assert (line["hold"], line["debug"]) == (["a/b"], {"a/b": "on purpose"})
+    assert b"Zyzzyva" not in log.path.read_bytes()
 
 
 def test_a_field_that_cannot_be_redacted_is_named_and_counted(

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from usher.adapters.metrics import Metrics
 from usher.answer.record import DecisionRecord
-from usher.domain.decision import Outcome
+from usher.domain.decision import ClaimTrace, Outcome
 
 PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -28,7 +28,8 @@ def test_a_decision_counts_its_parts(record: DecisionRecord) -> None:
     """Outcome, time, rules that fired, errors and conflicts are counted; rules that did not fire are not."""
     metrics = Metrics(version="1.2.3", revision="3f2a")
     metrics.decided(record)
-    metrics.decided(replace(record, milliseconds=2600.0, outcome=Outcome.UNDECIDED, trace=(), errors=(), conflicts=()))
+    nothing = replace(record, trace=(), errors=(), conflicts=(), holds=(), claims=(), remembered=())
+    metrics.decided(replace(nothing, milliseconds=2600.0, outcome=Outcome.UNDECIDED))
     found = counted(metrics)
     assert found["usher_requests_total{outcome=commands}"] == 1
     assert found["usher_requests_total{outcome=undecided}"] == 1
@@ -36,12 +37,29 @@ def test_a_decision_counts_its_parts(record: DecisionRecord) -> None:
     assert found["usher_rule_errors_total{rule=locale/german}"] == 1
     assert found["usher_rule_errors_total{rule=clean/phone}"] == 1
     assert found["usher_conflicts_total{target=user.locale}"] == 1
+    assert found["usher_holds_total{rule=links/ambiguous}"] == 1
+    assert found["usher_restrictions_failed_closed_total{rule=links/board}"] == 1
+    assert "usher_restrictions_failed_closed_total{rule=locale/german}" not in found
+    assert found["usher_collisions_total"] == 1
     assert "usher_rules_fired_total{rule=logins/number}" not in found
     assert found["usher_decision_seconds_count"] == 2
     assert found["usher_decision_seconds_bucket{le=0.002}"] == 1
     assert found["usher_decision_seconds_bucket{le=2.5}"] == 1
     assert found["usher_decision_seconds_bucket{le=3.0}"] == 2
     assert round(found["usher_decision_seconds_sum"], 6) == 2.601234
+
+
+def test_a_claim_that_was_rolled_back_is_neither(record: DecisionRecord) -> None:
+    """One was granted, one found none free, one was given back because of that; both results start at zero."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    zero = counted(metrics)
+    metrics.decided(record)
+    metrics.decided(replace(record, claims=(ClaimTrace("a/b", (), None),), remembered=()))
+    found = counted(metrics)
+    results = [f"usher_claims_total{{result={result}}}" for result in ("granted", "exhausted")]
+    assert [zero[result] for result in results] == [0, 0]
+    assert [found[result] for result in results] == [1, 2]
+    assert found["usher_collisions_total"] == 1
 
 
 def test_refusals_replays_and_losses_are_counted() -> None:

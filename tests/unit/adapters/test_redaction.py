@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usher.adapters.decision_line import account
 from usher.adapters.redaction import Redactor
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
-from usher.domain.decision import Outcome
+from usher.domain.decision import ClaimTrace, Hold, Lookup, Outcome, Remembered, Tried
 
 HASH = re.compile(r"h:[0-9a-f]{32}")
 PEOPLE = ("Sally2", "Admin2", "user221", "everyone@", "tech@", "administrator2", "clouditude")
@@ -29,7 +30,7 @@ def redacted(redactor: Redactor, record: DecisionRecord) -> dict[str, Any]:
 def test_no_value_of_okta_s_sample_is_left(redactor: Redactor, record: DecisionRecord) -> None:
     """Wherever a value of the profiles stands, the line does not hold it; what is not personal does stay."""
     line = redacted(redactor, record)
-    text = json.dumps(line)
+    text = json.dumps(line | account(record))
     assert [person for person in PEOPLE if person in text] == []
     data = line["input"]["data"]
     assert line["application"]["label"] == "app7ey6eU5coTOO5v0g4"
@@ -49,6 +50,9 @@ def test_a_person_can_be_followed_but_not_named(redactor: Redactor, record: Deci
     assert user["login"] == user["email"] == app["email"]
     assert line["subject"] == app["externalId"]
     assert len({user["login"], user["firstName"], user["lastName"], line["commands"][0]["value"]["login"]}) == 4
+    assert line["claims"][0]["tried"][0]["values"]["login"] == line["lookups"][2]["value"] == user["login"]
+    assert line["claims"][0]["granted"]["login"] == line["commands"][0]["value"]["login"]
+    assert line["lookups"][0]["value"] == line["subject"]
 
 
 def test_another_key_gives_other_hashes(redactor: Redactor, record: DecisionRecord) -> None:
@@ -130,6 +134,36 @@ def test_link_commands_show_ids_only(redactor: Redactor, record: DecisionRecord)
     assert HASH.fullmatch(values[3]["id"])
 
 
+def test_look_ups_show_ids_and_declared_names_only(redactor: Redactor, record: DecisionRecord) -> None:
+    """An attribute may be computed from a profile and an id may be anything: only what is known to be neither stays."""
+    number, computed, taken = redacted(redactor, record)["lookups"]
+    assert (number["function"], number["name"], taken["name"]) == ("directory", "employeeNumber", "login")
+    assert number["found"][0] == "00u9abcDEF"
+    assert HASH.fullmatch(number["found"][1])
+    assert number["found"][2] is None
+    assert HASH.fullmatch(computed["name"])
+    assert (computed["found"], taken["found"]) == ([], True)
+
+
+def test_claims_tell_why_and_not_what(redactor: Redactor, record: DecisionRecord) -> None:
+    """Rules, namespaces, reasons and numbers stay; of a long search the first fifty are told."""
+    free, token, rolled_back = redacted(redactor, record)["claims"]
+    assert [tried["refused"] for tried in free["tried"]] == ["conflict", ""]
+    assert list(free["granted"]) == ["login", "alias"]
+    assert (len(free["tried"]), free["more"]) == (2, 0)
+    assert (len(token["tried"]), token["more"], token["granted"]) == (50, 10, None)
+    assert rolled_back["granted"] is None
+    values = [value for claim in (free, token) for tried in claim["tried"] for value in tried["values"].values()]
+    assert all(HASH.fullmatch(value) for value in values)
+
+
+def test_what_is_remembered_is_hidden(redactor: Redactor, record: DecisionRecord) -> None:
+    """Namespace and collision stay readable."""
+    (kept,) = redacted(redactor, record)["remembered"]
+    assert (kept["namespace"], kept["collision"]) == ("login", True)
+    assert HASH.fullmatch(kept["value"])
+
+
 def test_what_okta_may_add_is_hidden(redactor: Redactor, record: DecisionRecord, sample: Any) -> None:
     """A member outside the known envelope keeps its name if it looks like one; values and keys below are hidden."""
     sample["organisation"] = {"contact": "Sally2"}
@@ -189,7 +223,7 @@ def test_a_field_that_cannot_be_redacted_is_dropped(redactor: Redactor, record: 
     )
     line, dropped = redactor.redacted(broken)
     assert dropped == ("subject", "commands")
-    assert set(line) == {"application", "faults", "input"}
+    assert set(line) == {"application", "faults", "lookups", "claims", "remembered", "input"}
 
 
 def test_neither_key_nor_values_show_in_a_representation(redactor: Redactor, record: DecisionRecord) -> None:
@@ -221,7 +255,15 @@ def test_law_no_text_ever_gets_through(body: Any, profile: Any) -> None:
     whole = {"data": {"user": {"profile": profile}, "appUser": body, "context": body}, "other": body}
     for candidate in (body, whole):
         record = DecisionRecord("1", "", "", {}, "Zyzzyva Q.", "", candidate, (), (), (), (), (), Outcome.DEFAULT, 0.0)
+        record = replace(
+            record,
+            lookups=(Lookup("directory", "Zyzzyva Q.", "Zyzzyva Q.", (body, "Zyzzyva Q.")),),
+            claims=(ClaimTrace("a", (Tried({"login": "Zyzzyva Q."}, "held"),), {"login": "Zyzzyva Q."}),),
+            remembered=(Remembered("login", "Zyzzyva Q.", collision=False),),
+            holds=(Hold("a/b", "Zyzzyva Q."),),
+        )
         line, dropped = redactor.redacted(record)
         assert dropped == ()
+        assert "Zyzzyva" not in json.dumps(account(record))
         assert "Zyzzyva" not in json.dumps(line)
         assert redactor.redacted(record) == (line, dropped)

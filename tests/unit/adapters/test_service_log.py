@@ -61,6 +61,33 @@ def test_the_level_holds_for_both(level: Literal["debug", "info", "warning", "er
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
+def test_an_exception_is_one_line(form: Literal["console", "json"]) -> None:
+    """A record is a line: collectors read lines."""
+    stream = io.StringIO()
+    configure(Logging(format=form), stream)
+    try:
+        int("Sally Admin")
+    except ValueError:
+        structlog.get_logger("usher.test").exception("failed")
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_a_record_that_cannot_be_written_is_let_go(capsys: pytest.CaptureFixture[str]) -> None:
+    """APPSEC: the library would print the record's arguments to standard error instead."""
+
+    class Full(io.StringIO):
+        """A stream on a full disk."""
+
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    configure(Logging(), Full())
+    logging.getLogger("waitress").warning("about %s", "Sally")
+    structlog.get_logger("usher.test").warning("event", name="Sally")
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
 def test_an_exception_shows_type_and_place_only(form: Literal["console", "json"]) -> None:
     """APPSEC: the text of an exception quotes what could not be handled; neither form repeats it, whoever logs."""
     stream = io.StringIO()

@@ -10,7 +10,7 @@ from usher.answer.line import AnswerLine, AnswerOptions
 from usher.answer.record import DecisionRecord
 from usher.answer.replay import ReplayStore
 from usher.bootstrap.schemas import Schemas
-from usher.engine import PolicySet
+from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, PolicySet, Stores
 
 NOW = 1_772_442_000_123_456_789  # 2026-03-02T09:00:00.123Z
 
@@ -53,10 +53,11 @@ class World:
     faults: list[tuple[str, Exception]]
     policies: list[PolicySet | Exception]
     asked: list[int]
+    ledger: MemoryLedger
 
 
 @pytest.fixture(scope="session")
-def world(schemas: Schemas, policy_set: Callable[[Any], PolicySet]) -> Callable[..., World]:
+def world(schemas: Schemas, policy_set: Callable[..., PolicySet]) -> Callable[..., World]:
     """Return a maker of lines."""
 
     def make(
@@ -65,9 +66,12 @@ def world(schemas: Schemas, policy_set: Callable[[Any], PolicySet]) -> Callable[
         options: AnswerOptions | None = None,
         replay: ReplayStore | None = None,
         on_fault: Callable[[str, Exception], None] | None = None,
+        stores: Stores | None = None,
     ) -> World:
+        ledger = MemoryLedger()
+        stores = stores or Stores(ledger, MemoryDirectory(), DEFAULT_NAMESPACES)
         kept, faults, asked = Kept(), list[tuple[str, Exception]](), list[int]()
-        policies: list[PolicySet | Exception] = [policy_set(files)]
+        policies: list[PolicySet | Exception] = [policy_set(files, namespaces=stores.namespaces)]
 
         def in_force() -> PolicySet:
             asked.append(1)
@@ -83,9 +87,10 @@ def world(schemas: Schemas, policy_set: Callable[[Any], PolicySet]) -> Callable[
             meter=kept,
             replay=replay or ReplayStore(keep_seconds=600, limit_bytes=1_000_000),
             options=options or AnswerOptions(),
+            stores=stores,
             on_fault=on_fault or (lambda decision_id, error: faults.append((decision_id, error))),
             clock=lambda: NOW,
         )
-        return World(line, kept, faults, policies, asked)
+        return World(line, kept, faults, policies, asked, ledger)
 
     return make

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usher.answer.render import BAD_VALUE, debug_context, render
+from usher.answer.debug_context import debug_context
+from usher.answer.render import BAD_VALUE, render
 from usher.bootstrap.schemas import Schemas
 from usher.cel import Duration, Timestamp, Uint
 from usher.domain.command import CommandType
@@ -43,7 +44,9 @@ def rendered(
     profiles: Profiles, request: dict[str, Any], assigned: Mapping[str, object]
 ) -> tuple[list[object], list[str]]:
     """Return commands as sent and faults as told."""
-    decision = Decision("r", {target: Assignment(target, value, ("p/a",)) for target, value in assigned.items()})
+    decision = Decision(
+        "r", assignments={target: Assignment(target, value, ("p/a",)) for target, value in assigned.items()}
+    )
     result = render(decision, ImportRequest.from_wire(request), profiles)
     return [command.to_wire() for command in result.commands], [str(fault) for fault in result.faults]
 
@@ -151,7 +154,7 @@ def test_a_value_goes_out_with_the_type_the_profile_schema_declares(
 
 def test_every_rule_that_agreed_on_a_bad_value_is_named(profiles: Profiles, payload: Payload) -> None:
     """Each of them is to be mended."""
-    decision = Decision("r", {"user.login": Assignment("user.login", "", ("p/a", "q/b"))})
+    decision = Decision("r", assignments={"user.login": Assignment("user.login", "", ("p/a", "q/b"))})
     result = render(decision, ImportRequest.from_wire(payload()), profiles)
     assert result.faults == (RuleFault("p/a", BAD_VALUE, "user.login"), RuleFault("q/b", BAD_VALUE, "user.login"))
     assert result.commands == ()
@@ -175,23 +178,23 @@ def test_debug_context_names_rules_conflicts_and_errors() -> None:
         "rev",
         trace=(RuleTrace("p/a", Verdict.FIRED), RuleTrace("p/b", Verdict.FALSE)),
         conflicts=(Conflict("user.title", ("p/a", "p/c")),),
-        faults=(RuleFault("p/d", "no-such-key"),),
+        faults=(RuleFault("p/d", "no-such-key"), RuleFault("p/a", BAD_VALUE, "user.login")),
     )
-    assert debug_context(decision, "id-1", (RuleFault("p/a", BAD_VALUE, "user.login"),)) == {
+    assert debug_context(decision, "id-1") == {
         "decisionId": "id-1",
         "policyRevision": "rev",
         "fired": ["p/a"],
         "conflicts": ["user.title: p/a, p/c"],
         "errors": ["p/d: no-such-key", f"p/a: {BAD_VALUE} (user.login)"],
     }
-    assert debug_context(Decision("rev"), "id-1", ()) == {"decisionId": "id-1", "policyRevision": "rev", "fired": []}
+    assert debug_context(Decision("rev"), "id-1") == {"decisionId": "id-1", "policyRevision": "rev", "fired": []}
 
 
 def test_debug_context_is_bounded() -> None:
     """Ten thousand rules fire; the answer stays small."""
     trace = tuple(RuleTrace(f"p/r{number}", Verdict.FIRED) for number in range(10_000))
     conflicts = (Conflict("user.title", tuple(entry.rule for entry in trace)),) * 2
-    context = debug_context(Decision("rev", trace=trace, conflicts=conflicts), "id-1", ())
+    context = debug_context(Decision("rev", trace=trace, conflicts=conflicts), "id-1")
     assert isinstance(context["fired"], list)
     assert len(context["fired"]) == 51
     assert context["fired"][-1] == "and 9950 more"
@@ -209,7 +212,9 @@ def test_every_assignment_becomes_a_command_a_fault_or_nothing(
 ) -> None:
     """Law: no target is lost; nothing is sent twice; sending the result again sends nothing."""
     request = payload()
-    decision = Decision("r", {target: Assignment(target, value, ("p/a",)) for target, value in assigned.items()})
+    decision = Decision(
+        "r", assignments={target: Assignment(target, value, ("p/a",)) for target, value in assigned.items()}
+    )
     result = render(decision, ImportRequest.from_wire(request), profiles)
     roots = {CommandType.USER_PROFILE: "user", CommandType.APP_PROFILE: "appuser"}
     sent = [f"{roots[command.type]}.{name}" for command in result.commands for name in command.value]

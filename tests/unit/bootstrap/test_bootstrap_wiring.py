@@ -21,9 +21,11 @@ from usher.bootstrap.pulse import UNREADY_SECONDS, Pulse
 from usher.bootstrap.schemas import SchemaFolderError, Schemas, load_schemas
 from usher.bootstrap.service import PoliciesRefusedError, _report_fault, built_service
 from usher.bootstrap.shipped import shipped_policies, shipped_schemas
+from usher.bootstrap.stores import memory_stores
+from usher.cel.errors import BudgetExceeded
 from usher.domain.decision import Outcome
 from usher.engine import PolicySet
-from usher.settings import LoadedSettings, SettingsError, load
+from usher.settings import LedgerSettings, LoadedSettings, SettingsError, load
 
 SCHEMA_FILES = ["import-request.schema.json", "import-response.schema.json", "policy.schema.json"]
 Load = Callable[[str | Mapping[str, str]], PolicySet]
@@ -75,7 +77,8 @@ def test_a_schema_with_a_byte_order_mark_is_read(schema_folder: Path) -> None:
 
 def test_the_shipped_folders_are_the_checkouts(root: Path) -> None:
     """The mapping of setup.cfg works for an editable installation, too."""
-    assert (shipped_policies() / "free-login.yaml").read_bytes() == (root / "policies/free-login.yaml").read_bytes()
+    case = Path("testdata/george-alexander-smith.json")
+    assert (shipped_policies() / case).read_bytes() == (root / "policies" / case).read_bytes()
     assert (shipped_schemas() / "policy.schema.json").is_file()
 
 
@@ -92,14 +95,14 @@ def test_the_named_folder_wins_over_the_settings_over_the_shipped_one(
     """In this order."""
     text = "policy: {name}\nrules:\n  - id: a\n    set: {{user.title: \"'x'\"}}\n"
     named, settled = (write_folder(text.format(name=name)) for name in ("named", "settled"))
-    with_setting = settings_of(tmp_path, policies__folder=str(settled)).settings
+    with_setting = settings_of(tmp_path, policies__folder=str(settled))
 
     def policies_of(source: Any) -> list[str]:
         return [policy.name for policy in source.loaded.policy_set.policies]
 
     assert policies_of(load_source(with_setting, named)) == ["named"]
     assert policies_of(load_source(with_setting)) == ["settled"]
-    assert policies_of(load_source(settings_of(tmp_path).settings)) == ["free-login"]
+    assert load_source(settings_of(tmp_path)).folder == shipped_policies()
 
 
 def test_a_replaced_set_is_seen_by_the_next_call_only(policy_set: Load) -> None:
@@ -212,7 +215,7 @@ def test_the_line_for_every_other_door_keeps_nothing_for_replay(
     """The same request twice is decided twice; records stay in memory."""
     policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
     kept = KeptInMemory()
-    line = evaluation_line(policies, schemas, kept, lambda *_: None)
+    line = evaluation_line(policies, schemas, kept, lambda *_: None, stores=memory_stores(LedgerSettings()))
     body = json.dumps(payload()).encode()
     replies = [line.answer(body, time.monotonic()) for _ in range(2)]
     assert [reply.replayed for reply in replies] == [False, False]
@@ -255,7 +258,7 @@ def test_a_service_is_built_with_everything_wired_and_closed_at_the_end(tmp_path
 
 
 def test_a_fault_is_logged_by_type_and_place_never_by_text() -> None:
-    """An exception's text may quote a profile."""
+    """An exception's text may quote a profile; what has a code tells it, too."""
     try:
         json.loads("Geheimnis")
     except ValueError as error:
@@ -264,9 +267,11 @@ def test_a_fault_is_logged_by_type_and_place_never_by_text() -> None:
     with capture_logs() as logged:
         _report_fault("d-1", fault)
         _report_fault("d-2", ValueError("Geheimnis"))
-    assert [(entry["decision_id"], entry["exception"]) for entry in logged] == [
-        ("d-1", "KeyError"),
-        ("d-2", "ValueError"),
+        _report_fault("d-3", BudgetExceeded("steps", "Geheimnis"))
+    assert [(entry["decision_id"], entry["error"], entry["code"]) for entry in logged] == [
+        ("d-1", "KeyError", ""),
+        ("d-2", "ValueError", ""),
+        ("d-3", "BudgetExceeded", "steps"),
     ]
     assert logged[0]["place"].startswith("decoder.py:")
     assert "Geheimnis" not in str(logged)

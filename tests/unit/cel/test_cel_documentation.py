@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from usher.cel import STANDARD, CompileError, EvaluationError
+from usher.cel import STANDARD, Duration, Kind, Timestamp, TypeValue, Uint
 from usher.cel import compile as compile_cel
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policy-language.md").read_text(encoding="utf-8")
@@ -47,23 +48,52 @@ def test_a_function_is_documented(name: str) -> None:
         assert any(f"{name}(" in example for example in examples_of(text))
 
 
+# A value of each kind that the functions can do something with; texts that must have a form stand below.
+SAMPLES: dict[Kind, object] = {
+    Kind.INT: 1, Kind.UINT: Uint(1), Kind.DOUBLE: 1.5, Kind.BOOL: True, Kind.STRING: "abc", Kind.BYTES: b"abc",
+    Kind.LIST: ["a", "b"], Kind.MAP: {"abc": "x"}, Kind.NULL: None, Kind.TIMESTAMP: Timestamp(0),
+    Kind.DURATION: Duration(1), Kind.TYPE: TypeValue("int"),
+}  # fmt: skip
+TEXTS = {
+    "bool": ("true",), "int": ("1",), "uint": ("1",), "double": ("1.5",), "timestamp": ("2024-02-29T00:00:00Z",),
+    "duration": ("1s",), "e164": ("030 123456", "DE"), "date": ("29.02.2024", "DD.MM.YYYY"), "ascii": ("abc", "de"),
+    "slug": ("abc", "de"), "format": ("%s",),
+}  # fmt: skip
+ZONED = {name for name in STANDARD if name.startswith("get") and name != "get"}
+
+
+def samples(name: str, parameters: tuple[frozenset[Kind], ...]) -> Iterator[tuple[object, ...]]:
+    """Return arguments for a signature, once for each kind of the first."""
+    for kind in sorted(parameters[0]):
+        arguments = [SAMPLES[kind], *(SAMPLES[min(kinds, key=_text_first)] for kinds in parameters[1:])]
+        for position, text in enumerate(TEXTS.get(name, ())[: len(arguments)]):
+            if isinstance(arguments[position], str):
+                arguments[position] = text
+        if name in ZONED and len(arguments) > 1:
+            arguments[1] = "Europe/Berlin"
+        yield tuple(arguments)
+
+
+def _text_first(kind: Kind) -> tuple[bool, str]:
+    return kind is not Kind.STRING, kind
+
+
+def calls_of(name: str) -> list[tuple[object, ...]]:
+    """Return arguments for every signature of a function."""
+    return [
+        arguments for overload in STANDARD[name].overloads for arguments in samples(name, tuple(overload.parameters))
+    ]
+
+
 @pytest.mark.parametrize("name", [name for name in STANDARD if "." not in name and not STANDARD[name].contextual])
 def test_a_function_is_callable_both_ways(name: str) -> None:
-    """`f(x)` and `x.f()` are the same call."""
-    for overload in STANDARD[name].overloads:
-        count = len(overload.parameters)
-        parts = [f"a{position}" for position in range(count)]
-        names = dict.fromkeys(parts, None)
-        outcomes = [told(f"{name}({', '.join(parts)})", names), told(f"a0.{name}({', '.join(parts[1:])})", names)]
-        assert outcomes[0] == outcomes[1]
-
-
-def told(text: str, names: dict[str, None]) -> object:
-    """Return the value of an expression, or the kind of its error."""
-    try:
-        return compile_cel(text, names=names).evaluate(names)
-    except (CompileError, EvaluationError) as error:
-        return type(error), getattr(error, "kind", "")
+    """`f(x)` and `x.f()` are the same call, with a value, of every signature."""
+    for arguments in calls_of(name):
+        bindings = {f"a{position}": argument for position, argument in enumerate(arguments)}
+        first, *others = bindings
+        function = compile_cel(f"{name}({', '.join(bindings)})", names=bindings).evaluate(bindings)
+        method = compile_cel(f"{first}.{name}({', '.join(others)})", names=bindings).evaluate(bindings)
+        assert (function, type(function)) == (method, type(method)), arguments
 
 
 def test_deviations_are_documented() -> None:

@@ -34,6 +34,7 @@ def nested(depth: int) -> list[object]:
 # Each value alone fills a request of 1 MiB, so each expression below gets as much as a sender can send, and more.
 PAYLOAD: dict[str, object] = {
     "text": "a" * REQUEST_BYTES,
+    "copied": "".join(["a"] * REQUEST_BYTES),
     "accents": "é" * (REQUEST_BYTES // 2),
     "script": "漢" * (REQUEST_BYTES // 3),
     "quotes": '"' * (REQUEST_BYTES // 2),
@@ -52,40 +53,168 @@ PAYLOAD: dict[str, object] = {
     "deeper": nested(900),
     "pattern": "(a|b|c)*" * 120,
     "squared": "(a{1,30}){1,30}",
+    "classes": r"\pL{1,10}" * 5,
+    "ignoring_case": r"(?i)[\pL\pN]{1,50}",
+    "tables": r"\pL" * 330,
+    "ranges": r"(?i)[\x{80}-\x{10ffff}]" * 30,
+    "repeats": "a{1000}" * 100,
+    "stars": "(a*)*" * 190 + "c",
+    "letters": "a" * 3_700,
+    "fewer": "a" * 460,
+    "first": {f"k{number}": number for number in range(60_000)},
+    "second": {f"k{number}": number for number in range(60_000)},
+    "pairs": [[{f"k{number}": number for number in range(30_000)}] for _ in range(2)],
+    "marks": "a" + "\u0301" * 1_000 + "\u0327" * 999,
+    "alternating": "a" + "\u0301\uff9e" * 990,
+    "tibetan": "a" + "\u0f73" * 1_999,
+    "emoji": "\U0001f600" * 62,
+    "people": [{"a": "ab", "b": "cd", "c": "ef", "d": "gh"}] * 99_000,
+    "page": "ä" * 4_000,
+    "name": "ñ" * 2_000,
+    "phone": "030 123456" + "7" * 200,
     "big": 10**400,
     "huge": json.loads("1e400"),
 }
-EXPRESSIONS = """
-text.replace('a', 'bb')                 text.replace('', 'bbbbbbb')               text.split('')
-text.split('a').join('bcd')             dots.split('.').join('xyz')               digits.join(',')
-accents.upperAscii().lowerAscii()       text.reverse() == text                    blanks.trim() == ''
-blank(blanks)                           strings.quote(quotes)                     strings.quote(broken)
-string(bytes(accents)) == accents       bytes(broken) == b''                      clauses.format(words)
-'%s'.format([numbers])                  '%s'.format([table])                      '%s'.format([deep])
-'%x'.format([accents])                  '%d%s'.format([big, huge])                string(big)
-text.matches('(a|b)*c$')                accents.matches('x')                      text.matches(pattern)
-'a'.matches(pattern)                    'aaaaaaaaaaaaaaaa'.matches(squared)       broken.matches('.')
-regex.replace(text, 'a', 'b')           regex.replace(text, pattern, text)        regex.extract(text, 'a+')
-ascii(script)                           slug(broken)                              title(text)
-fold(accents)                           e164(text, text)                          date(text, 'YYYY-MM-DD')
-timestamp(text)                         duration(text)                            int(text)
-double(text)                            double(big)                               int(huge)
-timestamp(big)                          big + 1                                   big == huge
-big < 1.5                               huge - huge                               math.bitShiftLeft(1, big)
-numbers == others                       table == copy                             deep == deeper
-[deep] == [deeper]                      'y' in words                              2 in numbers
-[2] in objects                          big in table                              deep in [deeper]
-numbers.exists(x, x == 2)               objects.exists(x, x.y == 2)
+EXPRESSIONS = """\
+text.replace('a', 'bb')
+text.replace('', 'bbbbbbb')
+text.split('')
+text.split('a').join('bcd')
+dots.split('.').join('xyz')
+digits.join(',')
+accents.upperAscii().lowerAscii()
+text.reverse() == text
+blanks.trim() == ''
+blank(blanks)
+strings.quote(quotes)
+strings.quote(broken)
+string(bytes(accents)) == accents
+bytes(broken) == b''
+clauses.format(words)
+'%s'.format([numbers])
+'%s'.format([table])
+'%s'.format([deep])
+'%x'.format([accents])
+'%d%s'.format([big, huge])
+string(big)
+text.matches('(a|b)*c$')
+accents.matches('x')
+text.matches(pattern)
+'a'.matches(pattern)
+'aaaaaaaaaaaaaaaa'.matches(squared)
+broken.matches('.')
+regex.replace(text, 'a', 'b')
+regex.replace(text, pattern, text)
+regex.extract(text, 'a+')
+ascii(script)
+slug(broken)
+title(text)
+fold(accents)
+e164(text, text)
+date(text, 'YYYY-MM-DD')
+timestamp(text)
+duration(text)
+int(text)
+double(text)
+double(big)
+int(huge)
+timestamp(big)
+big + 1
+big == huge
+big < 1.5
+huge - huge
+math.bitShiftLeft(1, big)
+numbers == others
+table == copy
+deep == deeper
+[deep] == [deeper]
+'y' in words
+2 in numbers
+[2] in objects
+big in table
+deep in [deeper]
+numbers.exists(x, x == 2)
+objects.exists(x, x.y == 2)
 objects.map(x, objects.map(y, objects))
-words.map(x, text + x)                  numbers.map(x, [x, x, x, x, x, x, x, x])
+words.map(x, text + x)
+numbers.map(x, [x, x, x, x, x, x, x, x])
 numbers.filter(x, others.exists(y, y == 2))
-numbers + numbers + numbers + numbers   words.all(a, words.all(b, words.all(c, true)))  math.greatest(numbers)
-numbers.map(x, text.contains('b'))      numbers.map(x, 'y' in words)              numbers.map(x, numbers == others)
-numbers.map(x, {'a': x, 'b': {'c': x}}) numbers.map(x, 'abcdefgh'.split(''))      digits.map(x, ascii(x + 'é'))
-digits.map(x, e164('030 12' + x, 'DE')) digits.map(x, x.matches(pattern))         timestamp(0).getHours(text)
-cel.bind(a, text + text, cel.bind(b, a + a, b + b))                               table.map(k, k + k)
-text < text + 'a'                       text + 1                                  numbers[1.5]
+numbers + numbers + numbers + numbers
+words.all(a, words.all(b, words.all(c, true)))
+math.greatest(numbers)
+numbers.map(x, text.contains('b'))
+numbers.map(x, 'y' in words)
+numbers.map(x, numbers == others)
+numbers.map(x, {'a': x, 'b': {'c': x}})
+numbers.map(x, 'abcdefgh'.split(''))
+words.all(i, i.matches(classes) || true)
+words.all(i, i.matches(ignoring_case) || true)
+words.all(i, i.matches(tables) || true)
+words.all(i, i.matches(ranges) || true)
+words.all(i, i.matches(repeats) || true)
+letters.matches(stars)
+fewer.matches(stars)
+words.all(i, fewer.matches(stars) || true)
+words.all(i, regex.extract(fewer, stars) == i || true)
+words.all(i, regex.extract(i, classes) == i || true)
+words.exists(i, [first] == [second])
+words.exists(i, [[first]] == [[second]] && false)
+words.exists(i, pairs[0] == pairs[1] && false)
+words.all(i, fold(marks) != 'x' || true)
+words.all(i, fold(alternating) != 'x' || true)
+words.all(i, slug(tibetan) != 'x' || true)
+people.map(x, [x.a + '-', x.b + '-', x.c + '-', x.d + '-'])
+people.map(x, [x.a + '-', [x.b + '-'], {x.c: x.d + '-'}])
+digits.map(x, ascii(x + 'é'))
+digits.map(x, e164('030 12' + x, 'DE'))
+digits.map(x, x.matches(pattern))
+timestamp(0).getHours(text)
+cel.bind(a, text + text, cel.bind(b, a + a, b + b))
+table.map(k, k + k)
+text < text + 'a'
+text + 1
+numbers[1.5]
 """
+
+# As long as an expression may be, so that one turn of the macro does as much as it can.
+LONG_EXPRESSIONS = {
+    name: wrapped.format(", ".join([part] * (9_900 // (len(part) + 2))))
+    for name, wrapped, part in (
+        ("sums of texts", "words.map(i, [{}])", "emoji + 'a'"),
+        ("texts of numbers", "words.map(i, [{}])", "string(2.5)"),
+        ("numbers", "numbers.map(i, [{}])", "i * 1000"),
+        ("times", "numbers.map(i, [{}])", "timestamp(i)"),
+        ("durations", "words.map(i, [{}])", "duration('1h1ns')"),
+        ("characters", "words.map(i, [{}])", "emoji.charAt(0)"),
+        ("bytes", "words.map(i, [{}])", "bytes(i)"),
+        ("bytes together", "words.map(i, [{}])", "b'a' + b'b'"),
+        ("formats", "words.map(i, [{}])", "'%s'.format([i])"),
+        ("parts", "words.map(i, [{}])", "emoji.substring(1, 3)"),
+        ("splits", "words.map(i, [{}])", "emoji.split('')"),
+        ("empty lists", "words.map(i, [{}])", "[]"),
+        ("empty maps", "words.map(i, [{}])", "{}"),
+        ("maps", "words.map(i, [{}])", "{'a': i}"),
+        ("filters", "words.map(i, [{}])", "[i].filter(j, true)"),
+        ("dates", "words.map(i, [{}])", "date('1.1.2024', 'D.M.YYYY')"),
+        ("hours", "words.all(i, size([{}]) == 0 || true)", "timestamp(0).getHours('Asia/Tokyo')"),
+        ("phones", "words.all(i, size([{}]) == 0 || true)", "e164(phone, 'DE')"),
+        ("valid phones", "words.all(i, size([{}]) == 0 || true)", "e164('030123456', 'DE')"),
+        ("slugs", "words.all(i, size([{}]) == 0 || true)", "slug(name)"),
+        ("capitals", "words.all(i, size([{}]) == 0 || true)", "page.upperAscii()"),
+        ("quotes", "words.all(i, size([{}]) == 0 || true)", "strings.quote(page)"),
+        ("searches", "words.all(i, size([{}]) == 0 || true)", "page.contains('b')"),
+        ("patterns", "words.all(i, size([{}]) == 0 || true)", "page.matches('(a|ä)*c')"),
+        ("hard patterns", "words.all(i, size([{}]) == 0 || true)", "page.matches('(.*ä){30}b')"),
+        ("dynamic patterns", "words.all(i, size([{}]) == 0 || true)", "i.matches(classes)"),
+        ("long equal texts", "words.all(i, size([{}]) == 0 || true)", "text == copied"),
+        ("long ordered texts", "words.all(i, size([{}]) == 0 || true)", "text < copied"),
+        ("long beginnings", "words.all(i, size([{}]) == 0 || true)", "text.startsWith(copied)"),
+        ("blanks", "words.all(i, size([{}]) == 0 || true)", "blank(blanks)"),
+        ("equal lists", "words.all(i, size([{}]) == 0 || true)", "[first] == [second]"),
+        ("members", "words.all(i, size([{}]) == 0 || true)", "'y' in words"),
+        ("doubles from text", "words.all(i, size([{}]) == 0 || true)", "double('1e300')"),
+    )
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,14 +227,13 @@ def _frozen_heap() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "text", [part.strip() for line in EXPRESSIONS.splitlines() for part in line.split("    ") if part.strip()]
+    "text",
+    [*EXPRESSIONS.splitlines(), *LONG_EXPRESSIONS.values()],
+    ids=[*EXPRESSIONS.splitlines(), *LONG_EXPRESSIONS.keys()],
 )
 def test_a_hostile_payload_costs_neither_time_nor_memory(text: str) -> None:
     """With a request full of the worst, an evaluation ends within 50 ms of its deadline and takes less than 64 MB."""
-    try:
-        expression = compile_cel(text, names=PAYLOAD.keys())
-    except CompileError:
-        return
+    expression = compile_cel(text, names=PAYLOAD.keys())
     start = time.thread_time()
     ended(expression.evaluate, DEADLINE_SECONDS)
     assert time.thread_time() - start < DEADLINE_SECONDS + OVERRUN_SECONDS

@@ -159,8 +159,8 @@ def test_eval_explains_on_stderr(run: Run, root: Path) -> None:
     """Data stays data."""
     result = run("eval", "--explain", root / "policies/testdata/george-alexander-smith.json")
     json.loads(result.stdout)
-    assert "free-login/middle-name: fired" in result.stderr
-    assert "because the login george.smith@example.com belongs to somebody else" in result.stderr
+    assert "logins/free-login: fired" in result.stderr
+    assert "because a login that nobody else has" in result.stderr
 
 
 def test_eval_uses_the_folder_it_is_given(
@@ -239,7 +239,7 @@ def test_what_init_writes_runs_as_it_is(run: Run, folder: Path) -> None:
 
 
 def test_init_writes_everything_an_admin_edits(run: Run, folder: Path, root: Path) -> None:
-    """The shipped data byte for byte, no Python, a secret that git ignores."""
+    """The shipped data byte for byte, but for the editor's first line; no Python, a secret that git ignores."""
     run("init", "deep/er/service")
     made = folder / "deep" / "er" / "service"
     for kind in ("policies", "schemas"):
@@ -249,7 +249,12 @@ def test_init_writes_everything_an_admin_edits(run: Run, folder: Path, root: Pat
             if path.suffix in {".yaml", ".json", ".csv"}
         }
         assert {path.relative_to(made / kind) for path in (made / kind).rglob("*") if path.is_file()} == shipped
-        assert all((made / kind / path).read_bytes() == (root / kind / path).read_bytes() for path in shipped)
+        changed = [
+            path
+            for path in shipped
+            if not (made / kind / path).read_bytes().endswith((root / kind / path).read_bytes())
+        ]
+        assert changed == []
     assert "usher.secret" in (made / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 

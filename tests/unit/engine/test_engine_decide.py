@@ -13,8 +13,16 @@ from hypothesis import strategies as st
 from usher.cel import Budget, BudgetExceeded
 from usher.domain.decision import Conflict, Decision, RuleFault, Verdict
 from usher.domain.request import ImportRequest
-from usher.engine import PolicySet, decide
-from usher.engine.decide import same_value
+from usher.engine import (
+    DEFAULT_NAMESPACES,
+    Circumstances,
+    MemoryDirectory,
+    MemoryLedger,
+    PolicySet,
+    Stores,
+    decide,
+)
+from usher.engine.values import same_value
 
 Payload = Callable[..., dict[str, Any]]
 Decide = Callable[..., Decision]
@@ -24,6 +32,11 @@ Load = Callable[[str | Mapping[str, str]], PolicySet]
 def one_rule(body: str, *, head: str = "") -> str:
     """Return a policy named p whose one rule is named a."""
     return f"policy: p\n{head}rules:\n  - id: a\n{body}"
+
+
+def fresh() -> Circumstances:
+    """Return a budget of its own, nothing held, nobody known."""
+    return Circumstances(0, Budget(), Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES))
 
 
 def values(decision: Decision) -> dict[str, object]:
@@ -400,8 +413,8 @@ def test_a_decision_never_changes_the_request_and_gives_the_same_again(
     body = payload(user={"login": "a@example.com", "list": [1, {"a": None}]})
     before = copy.deepcopy(body)
     request = ImportRequest.from_wire(body)
-    first = decide(policies, request, now=0, budget=Budget())
-    second = decide(policies, request, now=0, budget=Budget())
+    first = decide(policies, request, fresh())
+    second = decide(policies, request, fresh())
     assert first == second
     assert json.dumps(body) == json.dumps(before)
 
@@ -416,7 +429,7 @@ def test_values_taken_from_the_request_or_the_policy_are_not_changed_by_the_next
     )
     for _ in range(3):
         body = payload(appuser={"groups": ["g"]})
-        decision = decide(policies, ImportRequest.from_wire(body), now=0, budget=Budget())
+        decision = decide(policies, ImportRequest.from_wire(body), fresh())
         assert values(decision) == {"appuser.groups": ["a", "g"], "user.title": ["x"]}
         assert body["data"]["appUser"]["profile"]["groups"] == ["g"]
 

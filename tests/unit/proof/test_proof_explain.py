@@ -1,20 +1,23 @@
 """The account of one decision in words."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
+from usher.answer.record import DecisionRecord
+from usher.bootstrap.evaluation import Evaluation
 from usher.bootstrap.schemas import Schemas
-from usher.engine import PolicySet
-from usher.proof import explain
+from usher.domain.decision import ClaimTrace, Outcome, Remembered, Tried
+from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, PolicySet, Stores
+from usher.proof import explain, explain_shadow
+from usher.settings import HoldSettings
 
 Payload = Callable[..., dict[str, Any]]
 Explained = Callable[[str, object], list[str]]
+ExplainedInARow = Callable[..., list[list[str]]]
 
 POLICY = """\
 policy: p
@@ -39,35 +42,56 @@ rules:
 
 
 @pytest.fixture
-def explained(policy_set: Callable[[str | Mapping[str, str]], PolicySet], schemas: Schemas) -> Explained:
-    """Return what is said about a request, with the folder's path taken off."""
+def in_a_row(policy_set: Callable[[str | Mapping[str, str]], PolicySet], schemas: Schemas) -> ExplainedInARow:
+    """Return what is said about each of several requests on one ledger, with the folder's path taken off."""
 
-    def tell(text: str, body: object) -> list[str]:
-        policies, kept = policy_set(text), KeptInMemory()
-        line = evaluation_line(policies, schemas, kept, lambda *_: None)
-        now = line.clock()
-        line.answer(json.dumps(body).encode(), time.monotonic())
+    def tell(files: str | Mapping[str, str], *bodies: object, users: Any = ()) -> list[list[str]]:
+        policies = policy_set(files)
         folder = Path(policies.policies[0].place.file).parent.as_posix() + "/"
-        return [said.replace(folder, "") for record in kept.records for said in explain(policies, record, now=now)]
+        evaluation = Evaluation(
+            policies,
+            schemas,
+            lambda *_: None,
+            namespaces=DEFAULT_NAMESPACES,
+            directory=MemoryDirectory(users),
+            hold=HoldSettings(),
+        )
+        told = []
+        for body in bodies:
+            evaluated = evaluation.evaluate(json.dumps(body).encode(), with_shadow=True)
+            now, stores = evaluated.now, evaluation.stores
+            lines = list(explain(policies, evaluated.record, now=now, stores=stores)) if evaluated.record else []
+            lines += (
+                list(explain_shadow(policies, evaluated.shadow, now=now, stores=stores)) if evaluated.shadow else []
+            )
+            told.append([line.replace(folder, "") for line in lines])
+        return told
 
     return tell
+
+
+@pytest.fixture
+def explained(in_a_row: ExplainedInARow) -> Explained:
+    """Return what is said about a request."""
+    return lambda text, body: in_a_row(text, body)[0]
 
 
 def test_every_rule_is_accounted_for_with_reason_and_place(explained: Explained, payload: Payload) -> None:
     """Fired with its own words, false where, failed where; conflicts, refused values and commands."""
     body = payload(user={"login": "ann@example.com"}, context={"conflicts": ["login", "fail"]})
     first, *rest = explained(POLICY, body)
-    assert ": commands (policies " in first
+    assert ": commands, the row is created (policies " in first
     assert rest == [
         "  p/fires: fired (policy.yaml:4:5)",
         "    because the login ann@example.com is taken",
         "  p/never: not fired, false at policy.yaml:9:12",
-        "  p/fails: not fired, division-by-zero at policy.yaml:12:47",
+        "  p/fails: failed, division-by-zero at policy.yaml:12:47",
         "  p/no-reason: fired (policy.yaml:14:5)",
         "    because p/no-reason",
         "  p/other-city: fired (policy.yaml:17:5)",
         "  user.city: no command, these rules want different values: p/no-reason, p/other-city",
         "  user.email: no command, the value of p/no-reason breaks the profile schema",
+        "  remembered: login new-ann@example.com",
         "  com.okta.user.profile.update: {'login': 'new-ann@example.com'}",
     ]
 
@@ -76,7 +100,7 @@ def test_an_error_in_a_match_is_told_at_its_place(explained: Explained, payload:
     """Under the policy's name."""
     policy = POLICY.replace("!('closed' in context.conflicts)", "1 / size(context.conflicts) == 1")
     said = explained(policy, payload())
-    assert said[1:] == ["  p: not fired, division-by-zero at policy.yaml:2:13"]
+    assert said[1:] == ["  p: failed, division-by-zero at policy.yaml:2:13"]
 
 
 def test_faults_of_an_invalid_request_are_told(explained: Explained, payload: Payload) -> None:
@@ -90,4 +114,122 @@ def test_a_decision_without_rules_is_one_line(explained: Explained, payload: Pay
     """A closed match leaves nothing to tell."""
     said = explained(POLICY, payload(context={"conflicts": ["closed"]}))
     assert len(said) == 1
-    assert ": default (" in said[0]
+    assert ": default, the row is created (" in said[0]
+
+
+LOGINS = """\
+policy: p
+rules:
+  - id: free
+    claim:
+      login:
+        candidates: ["user.login", "'ann' + string(n) + '@example.com'"]
+        counter: {from: 2, to: 40}
+        except: [ann2]
+    set: {user.login: claimed.login}
+    because: "size(directory('employeeNumber', '7')) == 1 ? 'known' : 'new'"
+  - id: twin
+    when: "'twin' in context.conflicts"
+    claim:
+      login: {candidates: ["'twin@example.com'"]}
+    set: {user.login: claimed.login}
+  - id: only-linked
+    only: link
+    set: {user.title: {value: x}}
+  - id: never-board
+    when: 1 / size(context.matches) == 1
+    veto: [action.link, user.title]
+  - id: publishes
+    debug: "{'n': 1}"
+  - id: unclear
+    when: "'hold' in context.conflicts"
+    hold: "'ask about ' + user.lastName"
+  - id: steps
+    when: "'steps' in context.conflicts"
+    first:
+      - id: one
+        when: taken('login', 'ann@example.com')
+        set: {user.city: {value: y}}
+"""
+ANN = {"login": "ann@example.com", "department": "x"}
+
+
+def test_a_claim_tells_what_it_tried_and_why_it_was_refused(in_a_row: ExplainedInARow, payload: Payload) -> None:
+    """The second row finds the first one's login held, a reserved one, a known user's; a long search is cut."""
+    bodies = [payload(user=ANN, appuser={"externalId": str(number)}) for number in range(12)]
+    users = [{"id": "00u1", "login": "ann3@example.com", "employeeNumber": "7"}]
+    told = in_a_row(LOGINS, *bodies, users=users)
+    first, second, last = (lines[lines.index("  p/free claims:") + 1 :] for lines in (told[0], told[1], told[-1]))
+    assert first[0] == "    login ann@example.com: granted"
+    assert second[:4] == [
+        "    login ann@example.com: held: the ledger has it for somebody else",
+        "    login ann2@example.com: reserved: the policy never gives it out",
+        "    login ann3@example.com: known: somebody else has it in the directory",
+        "    login ann4@example.com: granted",
+    ]
+    assert last[10:12] == ["    and 3 more, all refused", "    login ann14@example.com: granted"]
+    assert "    because known" in told[0]
+
+
+def test_everything_a_decision_came_to_is_told(explained: Explained, payload: Payload) -> None:
+    """Rules of another ending, ladders, vetoes that fail closed, look-ups, claims in conflict, what is published."""
+    said = explained(LOGINS, payload(user={"login": "ann@example.com"}, context={"conflicts": ["twin", "steps"]}))
+    assert "  p/only-linked: not applied, it is for rows that end otherwise" in said
+    assert "  p/never-board: failed, division-by-zero at policy.yaml:20:15" in said
+    assert "  p/never-board: applies because it could not be judged (division-by-zero)" in said
+    assert "  p/steps/one: not fired, false at policy.yaml:31:15" in said
+    assert "  taken('login', 'ann@example.com'): free" in said
+    assert "  vetoed: action.link, user.title" in said
+    assert "  claim.login: nothing is claimed, these rules want it: p/free, p/twin" in said
+    assert "  debug: {'p/publishes': {'n': 1}}" in said
+    assert "  remembered: login ann@example.com" in said
+
+
+def test_a_ladder_s_own_condition_has_its_place(explained: Explained, payload: Payload) -> None:
+    """The gate is told under the ladder's name."""
+    said = explained(LOGINS, payload(user=ANN))
+    assert "  p/steps: not fired, false at policy.yaml:28:12" in said
+
+
+def test_holds_are_told_with_their_texts(explained: Explained, payload: Payload) -> None:
+    """The person at the terminal asked; where the text fails the rule's name stands in, and that is told, too."""
+    body = payload(user={**ANN, "lastName": "Lee"}, context={"conflicts": ["hold"]})
+    said = explained(LOGINS, body)
+    assert ": hold, the row would be created (" in said[0]
+    assert "  held by p/unclear: ask about Lee" in said
+    said = explained(LOGINS, payload(user=ANN, context={"conflicts": ["hold"]}))
+    assert "  held by p/unclear: p/unclear" in said
+    assert "  p/unclear: its text or its debug failed (no-such-key), its name stands in" in said
+
+
+def test_claims_that_come_to_nothing_say_so(policy_set: Any, payload: Payload) -> None:
+    """A search without a find, and a find that was given back because of it."""
+    record = DecisionRecord(
+        "id", "", "", {}, "", "", payload(), (), (), (), (), (), Outcome.HOLD, 1.0,
+        claims=(
+            ClaimTrace("p/a", (Tried({"login": "ann@example.com"}, ""),), None),
+            ClaimTrace("p/b", (Tried({"login": "bob@example.com", "alias": "bob"}, "unfit"),), None),
+        ),
+        remembered=(Remembered("login", "ann@example.com", collision=True),),
+    )  # fmt: skip
+    stores = Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES)
+    policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: {value: x}}\n")
+    assert list(explain(policies, record, now=0, stores=stores))[1:] == [
+        "  p/a claims:",
+        "    login ann@example.com: free, and given back because another claim found none",
+        "  p/b claims:",
+        "    login bob@example.com, alias bob: unfit: a target's profile schema refuses it",
+        "    none is free",
+        "  remembered: login ann@example.com, which somebody else holds: a collision",
+    ]
+
+
+def test_shadow_policies_are_told_apart(in_a_row: ExplainedInARow, payload: Payload) -> None:
+    """What they would have done stands under a line of its own, and is never called a command."""
+    shadow = LOGINS.replace("policy: p", "policy: s\nmode: shadow").replace("ann' + string", "sue' + string")
+    (said,) = in_a_row({"a.yaml": LOGINS, "s.yaml": shadow}, payload(user=ANN))
+    place = said.index("shadow, not answered: default, the row is created")
+    assert "  s/free: fired (s.yaml:4:5)" in said[place:]
+    assert not any("s/free" in line for line in said[:place])
+    (said,) = in_a_row({"a.yaml": LOGINS, "s.yaml": shadow}, payload(user={**ANN, "login": "no address"}))
+    assert "  would send com.okta.user.profile.update: {'login': 'sue2@example.com'}" in said

@@ -32,7 +32,8 @@ def test_an_empty_folder_gives_the_defaults(tmp_path: Path) -> None:
     assert result.settings.server == expected.server
     assert result.settings.policies.folder is None
     assert result.file is None
-    assert set(result.origins) == {option.path for option in options()}
+    below_login = {leaf.path for option in options() if option.entries for leaf in option.entry("login")}
+    assert set(result.origins) == {option.path for option in options()} | below_login
     assert set(result.origins.values()) == {"default"}
 
 

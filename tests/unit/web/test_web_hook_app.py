@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import time
@@ -215,6 +216,11 @@ def test_what_the_line_could_not_parse_is_counted_and_has_no_decision(hook: Hook
     assert hook.refusals.seen == [400]
 
 
+def plain(text: str) -> str:
+    """Return a text without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 @pytest.mark.parametrize("fault", [ValueError("Ann Lee"), OSError("Ann Lee"), RecursionError(), MemoryError()])
 def test_a_bug_in_the_line_ends_as_the_undecided_answer(
     hook: Hook, fault: Exception, capsys: pytest.CaptureFixture[str]
@@ -226,7 +232,7 @@ def test_a_bug_in_the_line_ends_as_the_undecided_answer(
     assert result.headers["x-usher-decision"] == "d-0"
     printed = capsys.readouterr()
     assert type(fault).__name__ in printed.out + printed.err
-    assert "conftest.py:" in printed.out + printed.err
+    assert "place=conftest.py:" in plain(printed.out + printed.err)
     assert "Ann Lee" not in printed.out + printed.err
 
 

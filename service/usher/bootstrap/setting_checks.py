@@ -1,0 +1,48 @@
+"""What settings say about attributes, held against the profile schemas: neither room knows the other.
+
+Owns these checks and their codes. Main thread.
+"""
+
+from collections.abc import Iterator
+
+from usher.domain.place import Place, Problem
+from usher.domain.suggestions import did_you_mean
+from usher.engine import Profiles
+from usher.settings import LoadedSettings, SettingsError
+
+
+def check_attributes(loaded: LoadedSettings, profiles: Profiles) -> None:
+    """Refuse what Okta could not take or nobody could have; raises `SettingsError` with every problem."""
+    problems = sorted([*_quarantine(loaded, profiles), *_namespaces(loaded, profiles)])
+    if problems:
+        raise SettingsError(tuple(problems))
+
+
+def _quarantine(loaded: LoadedSettings, profiles: Profiles) -> Iterator[Problem]:
+    for attribute, text in loaded.settings.hold.quarantine.items():
+        path = f"hold.quarantine.{attribute}"
+        place = _place(loaded.origins[path])
+        if attribute not in profiles.declared("user"):
+            yield Problem(place, "unknown-attribute", f"{path}: {_undeclared(attribute, profiles)}")
+        elif not profiles.accepts(f"user.{attribute}", text, {}):
+            # Okta would refuse the whole answer, and the row would end as Okta proposed.
+            yield Problem(place, "bad-value", f"{path}: the profile schema of user.{attribute} refuses this text")
+
+
+def _namespaces(loaded: LoadedSettings, profiles: Profiles) -> Iterator[Problem]:
+    for name, namespace in loaded.settings.ledger.namespaces.items():
+        path = f"ledger.namespaces.{name}.directory"
+        for attribute in namespace.directory if loaded.origins[path] != "default" else ():
+            if attribute not in profiles.declared("user"):
+                message = f"{path}: {_undeclared(attribute, profiles)}"
+                yield Problem(_place(loaded.origins[path]), "unknown-attribute", message)
+
+
+def _undeclared(attribute: str, profiles: Profiles) -> str:
+    return f"no profile schema declares user.{attribute}{did_you_mean(attribute, profiles.declared('user'))}"
+
+
+def _place(origin: str) -> Place:
+    """Return the place an origin names: `usher.toml:7`."""
+    file, _, line = origin.rpartition(":")
+    return Place(file, int(line), 1) if file and line.isdigit() else Place(origin)

@@ -1,0 +1,26 @@
+"""Problems for a program: one JSON list of objects; line and column count from 1, 0 is the whole file."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from usher.domain.place import Problem
+
+
+def lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Yield the list, one problem a line; `[]` when there is none."""
+    entries = [
+        json.dumps(
+            {
+                "file": problem.place.file,
+                "line": problem.place.line,
+                "column": problem.place.column,
+                "code": problem.code,
+                "severity": problem.severity.value,
+                "message": problem.message,
+            },
+            # A path may hold half a surrogate pair: escaped, it can be written to any stream.
+            ensure_ascii=True,
+        )
+        for problem in problems
+    ]
+    yield "[" + ",\n ".join(entries) + "]"
