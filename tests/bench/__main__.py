@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
@@ -43,15 +43,17 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="usher-bench-")))
         body = folder / "body.json"
         body.write_bytes(GUIDE_CASE.read_bytes().replace(stages.EVENT_ID, b"@EVENT@"))
-        usher = stack.enter_context(usher_server(folder))
+        usher = stack.enter_context(usher_server(folder / "shipped"))
+        # The guide's one rule: what the service costs, apart from what the shipped policies have to say.
+        one_rule = stack.enter_context(usher_server(folder / "one-rule", "a1  one-rule", HERE / "policies"))
         hard_coded = stack.enter_context(handler_server("b   hard-coded", "hard-coded"))
         # With our switch interval the handler may be faster, too: a ratio must not come from that setting alone.
         tuned = stack.enter_context(handler_server("b'  hard-coded", "hard-coded", SWITCH_INTERVAL_SECONDS))
         empty = stack.enter_context(handler_server("c   empty", "empty"))
         _assert_it_answers(usher, hard_coded)
         measure, tool = _tool(body)
-        _side_by_side([usher, hard_coded, tuned, empty], measure, options, tool=tool)
-        _at_fixed_rate([usher, tuned], body, options.rate_seconds)
+        _side_by_side([usher, one_rule, hard_coded, tuned, empty], measure, options, tool=tool)
+        _at_fixed_rate([usher, one_rule, tuned], body, options.rate_seconds)
     stages.main(calls=options.calls)
     if options.cel:
         _cel_table()
@@ -135,7 +137,16 @@ def _side_by_side(servers: Sequence[Server], measure: Measure, options: argparse
         ours = _median(found[connections, servers[0].name], _rate)
         for server in servers:
             _print_row(f"{connections:>11}  {server.name:<16}", found[connections, server.name], ours)
-    print("b' is b with the service's switch interval; a/b at 8 connections is to be 0.5 or more")
+    print(
+        "a1 is a with the guide's one rule in place of the shipped policies; b' is b with the service's switch interval"
+    )
+    print(f"at 8 connections a/b is to be 0.5 or more; a1/b is {_ratio(found, servers):.2f}")
+
+
+def _ratio(found: Mapping[tuple[int, str], list[Measured]], servers: Sequence[Server]) -> float:
+    """Return the rate of the second server over that of the third, at 8 connections."""
+    second, third = (_median(found[8, server.name], _rate) for server in servers[1:3])
+    return second / third
 
 
 def _print_row(start: str, rounds: Sequence[Measured], ours: float) -> None:

@@ -22,13 +22,16 @@ class Server:
 
 
 @contextmanager
-def usher_server(folder: Path) -> Iterator[Server]:
-    """Run the service as shipped: every check, redaction and the decision log on."""
+def usher_server(folder: Path, name: str = "a   usher", policies: Path | None = None) -> Iterator[Server]:
+    """Run the service with every check, redaction and the decision log on; with the shipped policies or others."""
     command: list[str | Path] = [Path(sys.executable).parent / "usher", "serve", "--set", f"server.threads={THREADS}"]
+    if policies is not None:
+        command += ["--set", f"policies.folder={policies}"]
+    folder.mkdir(exist_ok=True)
     process = UsherProcess(command, folder, USHER_SECRET=SECRET)
     try:
         process.wait_until_ready()
-        yield Server("a   usher", process.hook[1])
+        yield Server(name, process.hook[1])
         assert process.stop() == 0
     finally:
         process.clear_away()

@@ -14,8 +14,8 @@ def test_the_bench_prints_its_tables() -> None:
     lines = [line.split() for line in shown.splitlines()]
     for connections in ("1", "8", "75"):
         rows = {line[1]: line for line in lines if line[:1] == [connections] and len(line) == 9}
-        assert list(rows) == ["a", "b", "b'", "c"]
-        assert [row[7] for row in rows.values()] == ["0"] * 4
+        assert list(rows) == ["a", "a1", "b", "b'", "c"]
+        assert [row[7] for row in rows.values()] == ["0"] * 5
     (at_rate,) = [line for line in lines if line[:2] == ["a", "usher"]]
     assert at_rate[5:7] == ["1000", "0"]
     stages = [line[0] for line in lines if len(line) == 2 and line[0].isalpha()]
