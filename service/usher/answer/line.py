@@ -211,13 +211,12 @@ class _Call:
         faults: tuple[str, ...] = (),
     ) -> DecisionRecord:
         request = self.request
-        subject = request.app_user.get("externalId") if request else None
         return DecisionRecord(
             decision_id=self.decision_id,
             timestamp=_rfc3339(self.now),
             event_id=request.event_id if request else _event_id(self.input),
             application=request.application if request else {},
-            subject=subject if isinstance(subject, str) else "",
+            subject=request.subject if request else "",
             revision=self.revision,
             input=self.input if self.input_bytes <= MAX_RECORDED_BYTES else None,
             commands=commands,

@@ -1,9 +1,8 @@
 """Answers kept for a while, so that a repeated call gets the same bytes again.
 
 Owns what counts as a repetition: the same body (which holds the `eventId`) under the same policy revision. Keeps
-hashes of
-requests and whole answers in memory, bounded by age and by bytes; nothing is written. Safe on any thread: one lock,
-held briefly.
+hashes of requests and whole answers in memory, bounded by age and by bytes; nothing is written. Safe on any thread:
+one lock, held briefly.
 """
 
 import hashlib

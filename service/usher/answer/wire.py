@@ -1,8 +1,7 @@
 """From bytes to JSON, refusing whatever two readers could understand differently.
 
-Owns what counts as parsable: UTF-8, no duplicate members, no NaN, no lone surrogates, a bounded depth. A profile
-read one way here and
-another way by Okta would be a wrong answer. Pure functions; the decoder holds no request state.
+Owns what counts as parsable: UTF-8, no duplicate members, no NaN, no lone surrogates, a bounded depth. A profile read
+one way here and another way by Okta would be a wrong answer. Pure functions; the decoder holds no request state.
 """
 
 import json

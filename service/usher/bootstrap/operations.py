@@ -1,8 +1,7 @@
 """What the operations listener tells: readiness, status, metrics.
 
 Owns which facts make the service ready: a policy set in force, calls being decided, no stop under way. Called on the
-operations
-threads; everything it reads is written in single assignments elsewhere.
+operations threads; everything it reads is written in single assignments elsewhere.
 """
 
 from collections.abc import Callable, Mapping

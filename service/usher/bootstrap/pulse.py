@@ -1,8 +1,7 @@
 """How the last decision went: what readiness goes by.
 
 Owns that one memory. Wraps the metrics, so that whatever is counted is also felt. Written by worker threads, read by
-the operations
-threads; each field is written in one assignment.
+the operations threads; each field is written in one assignment.
 """
 
 import time

@@ -63,6 +63,14 @@ class ImportRequest:
         return tuple(str(name) for name in _list(self.context["conflicts"]))
 
     @property
+    def subject(self) -> str:
+        """The row's immutable id, '' when it brings none. A number and its digits as text are one id."""
+        subject = self.app_user.get("externalId")
+        if isinstance(subject, int) and not isinstance(subject, bool):
+            return str(subject)
+        return subject if isinstance(subject, str) and subject.strip() else ""
+
+    @property
     def application(self) -> Mapping[str, object]:
         """Where the row comes from: `name`, `id`, `label`, `status`, each '' when absent."""
         return _mapping(self.context["application"])

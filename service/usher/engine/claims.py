@@ -1,8 +1,8 @@
 """Step 5 of a decision: claims, all in one transaction, and what is remembered without one.
 
 Owns which candidate is taken: the owner's earlier value while it is still a candidate, else the first that is fit,
-not reserved, not reported
-by Okta and held by nobody else. Belongs to one decision and one thread; what is shared is the ledger.
+not reserved, not reported by Okta and held by nobody else. Belongs to one decision and one thread; what is shared is
+the ledger.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,8 +1,7 @@
 """One policy file: from nodes to a compiled `Policy`, with every problem found on the way.
 
-Owns the structure of a policy, checked through the policy schema. Collects, never raises: the admin sees all
-problems at once.
-Used while loading, by one thread.
+Owns the structure of a policy, checked through the policy schema. Collects, never raises: the admin sees all problems
+at once. Used while loading, by one thread.
 """
 
 from typing import Final

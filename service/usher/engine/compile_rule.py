@@ -1,8 +1,7 @@
 """Rules and ladders: from nodes to `Rule` and `Ladder`.
 
 Owns what a rule may combine: it changes or it restricts, `only` must fit what it does, a branch without `when` ends
-its ladder. Used while
-loading, by one thread.
+its ladder. Used while loading, by one thread.
 """
 
 from typing import Final

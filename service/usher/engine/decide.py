@@ -1,8 +1,8 @@
 """One decision: a policy set and a request in, a `Decision` out, in the six steps of the design.
 
 Owns the order of the steps. Rules are independent: each sees only the request, so the order of rules and files never
-matters. The ledger
-is written by the claims alone; otherwise a pure function of its arguments. Any thread, any number at once.
+matters. The ledger is written by the claims alone; otherwise a pure function of its arguments. Any thread, any number
+at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,9 +56,7 @@ def decide(
 
 def owner_of(request: ImportRequest) -> Owner:
     """Return whom values are claimed for: the row's immutable id, else the event itself, which no two rows share."""
-    subject = request.app_user.get("externalId")
-    application = str(request.application.get("id", ""))
-    return Owner(application, subject if isinstance(subject, str) and subject.strip() else f"event:{request.event_id}")
+    return Owner(str(request.application.get("id", "")), request.subject or f"event:{request.event_id}")
 
 
 def _decision(

@@ -1,8 +1,8 @@
 """Step 1 of a decision: which rules fire, and with what.
 
 Owns the polarity of errors: a rule that changes something does not fire and its ladder stops; a restriction applies,
-because a veto or a
-hold that silently fell away would be the more dangerous mistake. Belongs to one decision and one thread.
+because a veto or a hold that silently fell away would be the more dangerous mistake. Belongs to one decision and one
+thread.
 """
 
 from dataclasses import dataclass, field

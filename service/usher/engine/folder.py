@@ -1,8 +1,7 @@
 """What lies in a policy folder: which files are policies, and their text.
 
 Owns the rules of naming (design: one policy per file, `_test.yaml` are tests, `testdata/` and `tables/` hold data)
-and the refusal of
-what cannot be read as UTF-8 text. Reads the folder once, keeps nothing. Any thread.
+and the refusal of what cannot be read as UTF-8 text. Reads the folder once, keeps nothing. Any thread.
 """
 
 import hashlib

@@ -1,8 +1,7 @@
 """A policy folder, loaded whole: every file compiled, every problem found, or no set at all.
 
 Owns what makes a folder a `PolicySet`: at least one policy, names unique across files, no error anywhere. Reads the
-folder once.
-Used by one thread at a time; what it returns is immutable.
+folder once. Used by one thread at a time; what it returns is immutable.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,7 @@
 """What a decision asks of ledger and directory outside its claims: `directory()` and `taken()`, each question once.
 
-Owns the memo of answers, so that one decision sees one state, and the answer to "is this user somebody else".
-Belongs to one decision
-and one thread.
+Owns the memo of answers, so that one decision sees one state, and the answer to "is this user somebody else". Belongs
+to one decision and one thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,9 +1,8 @@
 """Where each character of a YAML scalar stands in its file, through quotes, escapes, folds and indentation.
 
 Owns the map from an expression's line and column to the file's, so that a problem inside an expression names the
-place an
-editor shows. YAML's own rules were applied by ruamel already; here its result is laid beside the source text.
-Built once per scalar at load; the memo of answers only ever gains equal entries, so threads may share it.
+place an editor shows. YAML's own rules were applied by ruamel already; here its result is laid beside the source
+text. Built once per scalar at load; the memo of answers only ever gains equal entries, so threads may share it.
 """
 
 from bisect import bisect_right

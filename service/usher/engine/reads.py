@@ -1,8 +1,7 @@
 """What an expression may name: attributes of the profiles, constants, variables, fields of the context.
 
 Owns the checks on paths that `usher.cel` reports. A name nobody declared is a typing error that would otherwise show
-only on the
-day a person of that kind is imported. Used while loading, by one thread.
+only on the day a person of that kind is imported. Used while loading, by one thread.
 """
 
 from collections.abc import Collection, Iterable, Mapping

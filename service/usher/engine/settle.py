@@ -1,8 +1,7 @@
 """Steps 2 to 4 of a decision: how it ends, which rules fit that ending, what each target gets, what holds the row.
 
 Owns vetoes, overrides and conflicts, each applied to all rules at once, so that their order never matters. Works on
-what fired;
-evaluates nothing but the texts of holds. Belongs to one decision and one thread.
+what fired; evaluates nothing but the texts of holds. Belongs to one decision and one thread.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,7 @@
 """Look-up tables: `tables/` in the policy folder, read as data for `tables.<name>`.
 
 Owns the three formats. CSV is text only: UTF-8 with or without a byte order mark, comma or semicolon, a map keyed by
-the first column. Used
-while loading, by one thread.
+the first column. Used while loading, by one thread.
 """
 
 import csv

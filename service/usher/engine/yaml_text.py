@@ -1,10 +1,8 @@
 """YAML read as JSON with comments: text to nodes that know their place.
 
 Owns what of YAML is refused and how that is said. YAML is subtler than a policy's author should need to know: `when:
-!has(x)`
-is a tag with an empty value, `country: NO` is false to YAML 1.1, an alias changes two rules at once. The only room
-that sees ruamel.
-Nodes are frozen. See docs/adr/0003-yaml-without-aliases.md.
+!has(x)` is a tag with an empty value, `country: NO` is false to YAML 1.1, an alias changes two rules at once. The
+only room that sees ruamel. Nodes are frozen. See docs/adr/0003-yaml-without-aliases.md.
 """
 
 import math

@@ -1,7 +1,7 @@
 """The secrets that callers may show: read when the service starts, held by nobody here.
 
-Owns where a secret may stand and what it must be to travel in a header.
-APPSEC: no message names more than the place of a secret.
+Owns where a secret may stand and what it must be to travel in a header. APPSEC: no message names more than the place
+of a secret.
 """
 
 from collections.abc import Iterator, Mapping

@@ -123,3 +123,24 @@ def test_reading_never_fails_and_never_changes_the_wire(body: dict[str, object],
     assert set(request.context) == {"conflicts", "policy", "matches", "application", "job"}
     assert isinstance(request.action, str)
     assert isinstance(request.matched_user_id, str)
+
+
+@pytest.mark.parametrize(
+    ("external_id", "subject"),
+    [
+        ("1042", "1042"),
+        (1042, "1042"),
+        (0, "0"),
+        (True, ""),
+        (None, ""),
+        ("", ""),
+        (" ", ""),
+        (["1042"], ""),
+        (1.5, ""),
+    ],
+)
+def test_a_row_is_known_by_its_external_id_as_text_or_number(external_id: object, subject: str) -> None:
+    """A number is an id, too: else the row would be somebody else at each import, with another login."""
+    profile = {"profile": {"externalId": external_id}}
+    request = ImportRequest.from_wire({"eventId": "e", "data": {"appUser": profile, "user": {"profile": {}}}})
+    assert request.subject == subject

@@ -19,7 +19,8 @@ from tests.unit.engine.engine_desk import (
 )
 from usher.cel import Budget, BudgetExceeded
 from usher.domain.decision import Conflict, Remembered, RuleFault
-from usher.engine import DEFAULT_NAMESPACES, Namespace, Owner
+from usher.domain.request import ImportRequest
+from usher.engine import DEFAULT_NAMESPACES, Namespace, Owner, owner_of
 
 NEW = Callable[..., Desk]
 LOGIN = DEFAULT_NAMESPACES["login"]
@@ -503,3 +504,14 @@ def test_directory_finds_known_users_of_every_status(
         [found] if value.strip() else []
     )
     assert new_desk(users=users).ask(written({"id": "a", "debug": "directory('login', null)"})).debug == {"p/a": []}
+
+
+def test_rows_without_an_id_are_never_one_owner_and_a_number_is_an_id() -> None:
+    """A row comes back with a new event id: with an id of whatever kind it is the same owner, without one it is not."""
+
+    def owner(external_id: object, event_id: str) -> Owner:
+        profile = {"profile": {"externalId": external_id}}
+        return owner_of(ImportRequest.from_wire({"eventId": event_id, "data": {"appUser": profile}}))
+
+    assert owner(1042, "first") == owner("1042", "second")
+    assert owner(None, "first") != owner(None, "second")
