@@ -43,8 +43,9 @@ types: $(CAN_DEVELOP) ## types (mypy, strict)
 contracts: $(CAN_DEVELOP) ## who may import whom (import-linter)
 	@$(BIN)/lint-imports
 
-policies: $(CAN_DEVELOP) ## the policies in this checkout
+policies: $(CAN_DEVELOP) ## the policies in this checkout: checked, tested, and whether their tests notice what is made wrong
 	@$(BIN)/usher check policies --strict
+	@$(BIN)/usher test policies --threshold 100 --mutant-threshold 95
 
 # build/ goes first: setuptools would ship what it finds there, deleted policies included.
 build: $(CAN_DEVELOP) ## wheel and source distribution, into dist/

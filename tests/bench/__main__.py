@@ -19,7 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from statistics import median
 
-from tests.bench import stages
+from tests.bench import proving, stages
 from tests.bench.servers import THREADS, Server, handler_server, usher_server
 from tests.integration.payloads import GUIDE_CASE, GUIDE_LOGIN
 from tests.integration.usher_process import SECRET, Caller
@@ -55,6 +55,7 @@ def main() -> None:
         _side_by_side([usher, one_rule, hard_coded, tuned, empty], measure, options, tool=tool)
         _at_fixed_rate([usher, one_rule, tuned], body, options.rate_seconds)
     stages.main(calls=options.calls)
+    proving.main(calls=options.calls)
     if options.cel:
         _cel_table()
 

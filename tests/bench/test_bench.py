@@ -20,6 +20,8 @@ def test_the_bench_prints_its_tables() -> None:
     assert at_rate[5:7] == ["1000", "0"]
     stages = [line[0] for line in lines if len(line) == 2 and line[0].isalpha()]
     assert stages == ["parse", "validate", "decide", "render", "check", "record"]
+    for kind in ("never explained", "explained before", "explained now", "without coverage", "with coverage"):
+        assert [line for line in lines if line[:2] == kind.split() and len(line) == 4]
 
 
 def test_the_loop_of_our_own_measures_where_there_is_no_wrk(tmp_path: Path) -> None:

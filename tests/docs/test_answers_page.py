@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from usher.answer import line, wire
+from usher.answer import call, line, wire
 
 ROOT = Path(__file__).parents[2]
 SECTION = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").split("\n## What a caller gets\n")[1]
@@ -29,4 +29,4 @@ def test_the_bounds_on_the_page_are_the_bounds() -> None:
     """Numbers in prose go stale."""
     assert f"{wire.MAX_DEPTH} levels" in SECTION
     assert f"{wire.MAX_VALUES:,} members" in SECTION
-    assert f"{line.MAX_RECORDED_BYTES // 1024} KiB" in SECTION
+    assert f"{call.MAX_RECORDED_BYTES // 1024} KiB" in SECTION

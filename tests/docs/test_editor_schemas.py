@@ -67,8 +67,3 @@ def test_every_key_shows_how_it_is_written(name: str) -> None:
         and path.rpartition("/")[2] not in {"description", "tests"}
     ]
     assert bare == ["/$defs/branch/properties/first"] * (name == "policy.schema.json")
-
-
-def test_the_test_format_says_that_nothing_reads_it_yet() -> None:
-    """An admin who writes a policy test today is told that no command runs it."""
-    assert "until the command that runs policy tests exists" in schema("policy-test.schema.json")["description"]

@@ -2,21 +2,17 @@
 
 import json
 import re
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.docs import worked
-from tests.docs.page import Block, blocks, fences, page
-from usher.bootstrap.schemas import Schemas
-from usher.engine import DEFAULT_NAMESPACES, Namespace, load_policies
+from tests.docs.page import Block, blocks, fences, page, quoted, table
+from usher.bootstrap.testing import LoadedTests, load_tests, run_tests
 from usher.engine.reads import NAMES
-from usher.shapes import Shape
-
-WriteFolder = Callable[[str | Mapping[str, str]], Path]
+from usher.proof.mutation import score
+from usher.proof.run_words import failed_lines
+from usher.settings import load
 
 
 def examples() -> dict[str, list[Block]]:
@@ -28,44 +24,36 @@ def examples() -> dict[str, list[Block]]:
     return found
 
 
-def namespaces(settings: str) -> dict[str, Namespace]:
-    """Return the namespaces an example's settings declare, beside those there are from the start."""
-    declared = tomllib.loads(settings).get("ledger", {}).get("namespaces", {})
-    return {**DEFAULT_NAMESPACES, **{name: namespace(name, table) for name, table in declared.items()}}
-
-
-def namespace(name: str, table: Mapping[str, object]) -> Namespace:
-    """Return a namespace as the settings would give it; an example names what it relies on."""
-    ignoring, directory = table.get("ignoring", []), table["directory"]
-    assert isinstance(ignoring, list)
-    assert isinstance(directory, list)
-    whole = Namespace(name, ignoring=tuple(ignoring), directory=tuple(directory))
-    return replace(whole, compare="local") if table.get("compare") == "local" else whole
+def loaded(example: Sequence[Block], root: Path, folder: Path) -> LoadedTests:
+    """Save an example as a reader would, its settings beside the policy folder, and load it."""
+    for block in example:
+        path = folder / block.names[1] if block.names[1] == "usher.toml" else folder / "policies" / block.names[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8", newline="\n")
+    settings = load(None, environ={}, overrides={"schemas.folder": str(root / "schemas")}, folder=folder)
+    return load_tests(settings, folder / "policies")
 
 
 @pytest.mark.parametrize("name", examples())
-def test_an_example_loads_and_does_what_its_tests_say(name: str, schemas: Schemas, write_folder: WriteFolder) -> None:
-    """A policy on the page has no problem but those it is there to show, and decides as the page says."""
-    files = {block.names[1]: block.text for block in examples()[name]}
+def test_an_example_loads_and_does_what_its_tests_say(name: str, root: Path, tmp_path: Path) -> None:
+    """A policy on the page has no problem but those it is there to show, and decides as its policy tests say."""
     shown = {code for block in examples()[name] for code in block.names[2:]}
-    declared = namespaces(files.pop("usher.toml", ""))
-    loaded = load_policies(write_folder(files), shape=schemas.policy, profiles=schemas.profiles, namespaces=declared)
-    assert {problem.code for problem in loaded.problems} == shown
-    assert loaded.policy_set is not None
-    tests = [text for file, text in files.items() if file.endswith("_test.yaml")]
-    assert tests
-    world = worked.World(loaded.policy_set, declared)
-    for text in tests:
-        assert list(worked.failures(worked.read(text), world)) == []
+    tests = loaded(examples()[name], root, tmp_path)
+    assert {problem.code for problem in tests.problems} == shown
+    run = run_tests(tests)
+    assert [line for result in run.failed for line in failed_lines(result)] == []
+    assert len(run.results) > 0
 
 
-@pytest.mark.parametrize("name", examples())
-def test_an_example_is_a_policy_test(name: str, root: Path) -> None:
-    """The tests on the page are what the schema of policy tests describes."""
-    shape = Shape(worked.read((root / "schemas" / "policy-test.schema.json").read_text(encoding="utf-8")))
-    for block in examples()[name]:
-        if block.names[1].endswith("_test.yaml"):
-            assert shape.faults(worked.read(block.text)) == ()
+def test_the_examples_would_notice_a_wrong_policy(root: Path, tmp_path: Path) -> None:
+    """The examples prove something: with one thing made wrong in a policy, mostly a test on the page fails."""
+    judged = tuple(
+        mutant
+        for name, example in examples().items()
+        for mutant in run_tests(loaded(example, root, tmp_path / name), mutating=True).judged or ()
+    )
+    assert len(judged) > 50
+    assert score(judged) > 80, [entry.mutant.what for entry in judged if not entry.caught]
 
 
 @pytest.mark.parametrize("language", ["yaml", "toml", "csv", "json", "console"])
@@ -74,60 +62,47 @@ def test_nothing_on_the_page_stands_outside_the_tests(language: str) -> None:
     assert fences(page(), language) == sum(block.language == language for block in blocks(page()))
 
 
-def test_an_expectation_that_is_wrong_is_noticed(schemas: Schemas, write_folder: WriteFolder) -> None:
-    """The examples prove something: each kind of expectation fails when it is not met."""
-    claiming = "{login: {candidates: [\"get(user, 'login', '')\"], exhausted: skip}}"
-    first = f"  - id: a\n    claim: {claiming}\n    set: {{user.title: claimed.login}}\n"
-    policy = f'policy: p\nrules:\n{first}  - id: b\n    set: {{user.city: "string(1 / size(appuser))"}}\n'
-    loaded = load_policies(write_folder(policy), shape=schemas.policy, profiles=schemas.profiles)
-    assert loaded.policy_set is not None
-    wrong = {
-        "fired": ["b"],
-        "set": {"user.title": "x"},
-        "action": {"link": "00u1"},
-        "hold": True,
-        "vetoed": ["user.city"],
-        "conflicts": ["user.city"],
-        "claims": {"login": "x"},
-        "remembered": {"login": "x"},
-    }
-    fixtures = {"ann": {"user": {"login": "ann@example.com"}}}
-    tests = [
-        {"name": key, "given": "ann", "expect": {key: value, "errors": ["b"] * (key != "vetoed")}}
-        for key, value in wrong.items()
-    ]
-    world = worked.World(loaded.policy_set, DEFAULT_NAMESPACES)
-    failed = list(worked.failures({"tests_for": "p", "fixtures": fixtures, "tests": tests}, world))
-    assert [text.partition(":")[0] for text in failed] == [key for key in wrong for _ in range(1 + (key == "vetoed"))]
-
-
-def rows(title: str) -> set[str]:
-    """Return what the first column of the table below a heading names."""
-    part = page().partition(f"\n{title}\n")[2]
-    table = part[: part.index("\n#")]
-    heads = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
-    return {name for head in heads for name in re.findall(r"`(\w+)`", head)}
+def keys(title: str) -> list[str]:
+    """Return what the first column of the table of keys below a heading names."""
+    return [key for row in table(title) for key in quoted(row[0])]
 
 
 @pytest.mark.parametrize(
-    ("title", "path"),
+    ("title", "schema", "definition"),
     [
-        ("### The keys of a policy", ()),
-        ("### The keys of a rule", ("$defs", "rule")),
-        ("### The keys of a claim", ("$defs", "claim")),
+        ("### The keys of a policy", "policy", ""),
+        ("### The keys of a rule", "policy", "rule"),
+        ("### The keys of a claim", "policy", "claim"),
+        ("### The keys of a test file", "policy-test", ""),
+        ("### The keys of a fixture", "policy-test", "fixture"),
+        ("### The keys of a known user", "policy-test", "known_user"),
+        ("### The keys of what is held", "policy-test", "held"),
+        ("### The keys of an expectation", "policy-test", "expect"),
     ],
 )
-def test_every_key_has_its_row(title: str, path: tuple[str, ...], root: Path) -> None:
-    """The reference knows the keys the policy schema knows, and no other."""
-    node = json.loads((root / "schemas" / "policy.schema.json").read_text(encoding="utf-8"))
-    for part in path:
-        node = node[part]
-    assert rows(title) - {"rules"} == set(node["properties"]) - {"rules"}
+def test_every_key_has_its_row(title: str, schema: str, definition: str, root: Path) -> None:
+    """The reference knows the keys the schemas know, and no other."""
+    assert sorted(keys(title)) == sorted(properties(root, schema, definition))
+
+
+@pytest.mark.parametrize("kind", ["test", "case", "step"])
+def test_every_key_of_tests_cases_and_steps_has_its_row(kind: str, root: Path) -> None:
+    """The table says of each key what may have it."""
+    rows = table("### The keys of a test, a case and a step")
+    named = [key for key, of, _ in rows for key in quoted(key) if kind in of.split(", ")]
+    assert sorted(named) == sorted(properties(root, "policy-test", kind))
+
+
+def properties(root: Path, schema: str, definition: str) -> list[str]:
+    """Return the keys that a schema, or a part of it, declares."""
+    node = json.loads((root / "schemas" / f"{schema}.schema.json").read_text(encoding="utf-8"))
+    return list((node["$defs"][definition] if definition else node)["properties"])
 
 
 def test_every_name_has_its_row() -> None:
     """The reference knows the names an expression may use, and no other."""
-    assert rows("## Names") == NAMES | {"n", "claimed"}
+    names = [name for row in table("## Names", "name") for name in quoted(row[0])]
+    assert sorted(names) == sorted(NAMES | {"n", "claimed"})
 
 
 def test_links_within_the_page_lead_somewhere() -> None:

@@ -13,6 +13,7 @@ _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 _LISTED = re.compile(r"^- ((?:`[a-z0-9-]+`(?:, )?)+): \S", re.MULTILINE)
 _PROBLEM_TAKERS = {"Problem", "problem", "_problem", "_add", "_declared", "_refuse", "refusal", "ExpressionProblem"}
 _LOADING = ("engine/*.py", "bootstrap/schemas.py", "cel/*.py")
+_TESTING = ("proof/*.py",)
 _DECIDING = ("engine/*.py", "cel/*.py", "answer/render.py")
 
 
@@ -51,6 +52,14 @@ def loading_codes(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
+def codes_of_tests(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the codes of problems in test files: texts like codes among the arguments of what notes one."""
+    calls = [node for node in nodes if isinstance(node, ast.Call) and called(node) in {"add", "known", "Problem"}]
+    found = {text for call in calls for argument in call.args for text in constants(argument) if _CODE.fullmatch(text)}
+    computed = [argument for call in calls for argument in call.args if ast.unparse(argument) == "f'unknown-{what}'"]
+    return found | ({"unknown-constant", "unknown-table"} if computed else set())
+
+
 def deciding_codes(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the codes of errors: what exceptions are given first, and the constants that stand for codes."""
     found: set[str] = set()
@@ -87,6 +96,9 @@ def test_every_problem_is_on_the_page_and_nothing_else(root: Path) -> None:
     """An admin who meets a code finds its cause and remedy; no code on the page is a thing of the past."""
     codes = loading_codes(sources(root / "service", _LOADING))
     assert {"no-tags", "claim-mismatch", "unknown-table", "too-long", "bad-schema", "missing-key"} <= codes
+    of_tests = codes_of_tests(sources(root / "service", _TESTING))
+    assert {"no-tests", "unused-key", "unknown-rule", "json-syntax", "unknown-table"} <= of_tests
+    codes |= of_tests
     written = listed(section("## Problems"))
     assert sorted(set(written)) == sorted(codes)
     assert len(written) == len(set(written))

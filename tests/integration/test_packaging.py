@@ -52,7 +52,7 @@ def test_the_shipped_policies_are_found_and_right(installation: Installation, tm
     """`usher check` in an empty folder checks the shipped policies and has nothing to say, not even a warning."""
     ran = run([installation.usher, "check", "--strict"], tmp_path)
     assert (ran.code, ran.out) == (0, ""), ran.err
-    files = len(list((CHECKOUT / "policies").glob("*.yaml")))
+    files = len([path for path in (CHECKOUT / "policies").glob("*.yaml") if not path.stem.endswith("_test")])
     assert ran.err.startswith(f"{files} policy files, ")
     assert not any(tmp_path.iterdir())
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.rehearsing import line_over
 from usher.answer.line import AnswerLine
-from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
 from usher.bootstrap.schemas import Schemas
 from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, Namespace, PolicySet, Stores
 from usher.engine.known_users import users_from_json
+from usher.proof.rehearsal import Kept
 
 POINTS = Path(__file__).parents[1] / "golden" / "points"
 Json = dict[str, Any]
@@ -50,7 +51,7 @@ class Desk:
     directory: tuple[Mapping[str, object], ...] = ()
     namespaces: Mapping[str, Namespace] = field(default_factory=lambda: DEFAULT_NAMESPACES)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    kept: KeptInMemory = field(default_factory=KeptInMemory)
+    kept: Kept = field(default_factory=Kept)
     undecided: list[str] = field(default_factory=list)
 
     @classmethod
@@ -66,7 +67,7 @@ class Desk:
 
     def _line(self) -> AnswerLine:
         stores = Stores(self.ledger, MemoryDirectory(self.directory), self.namespaces)
-        return evaluation_line(self.policies, self.schemas, self.kept, self._note, stores=stores)
+        return line_over(self.policies, self.schemas, self.kept, self._note, stores=stores)
 
     def _note(self, decision_id: str, error: Exception) -> None:
         del decision_id

@@ -18,8 +18,8 @@ from typing import Final
 
 import structlog
 
-from usher.adapters.decision_line import account, in_clear
 from usher.adapters.redaction import Redactor
+from usher.answer.decision_line import account, in_clear
 from usher.answer.record import DecisionRecord
 from usher.errors import UsherError
 

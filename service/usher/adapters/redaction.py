@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from usher.adapters import decision_line
+from usher.answer import decision_line
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
 from usher.domain.request import CREATE_USER, LINK_USER

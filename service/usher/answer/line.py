@@ -5,19 +5,18 @@ is an argument. One
 `AnswerLine` serves all worker threads; it holds no state of a request.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from usher.answer import wire
+from usher.answer.call import Call, OutOfTimeError
 from usher.answer.debug_context import cut_text, debug_context
 from usher.answer.okta_error import ErrorCause, error_body, error_object
 from usher.answer.own_answer import checked_bytes
-from usher.answer.record import DecisionLog, DecisionRecord, Meter, judgement
+from usher.answer.record import DecisionLog, DecisionRecord, Meter
 from usher.answer.render import quarantine, render
 from usher.answer.replay import ReplayStore
 from usher.answer.reply import Reply
@@ -30,16 +29,10 @@ from usher.errors import UsherError
 from usher.shapes import Fault, Shape
 
 MAX_CAUSES: Final = 50
-MAX_RECORDED_BYTES: Final = 131_072
-"""A larger body is decided but not recorded: redacting it would take time that belongs to other calls."""
 HOLD_SUMMARY: Final = "This import waits for a person to decide."
 INVALID_SUMMARY: Final = "The import request breaks the request schema; no policy was asked."
 UNDECIDED_SUMMARY: Final = "Usher could not decide this import; resolve it by hand."
 NOT_PARSABLE_SUMMARY: Final = "The request could not be parsed."
-
-
-class OutOfTimeError(UsherError):
-    """The deadline passed before an answer was ready."""
 
 
 class OutsideFaultError(UsherError):
@@ -83,7 +76,7 @@ class AnswerLine:
 
     def answer(self, body: bytes, arrived: float) -> Reply:
         """Answer one call; `arrived` is the `time.monotonic()` at which the body was complete. Never raises."""
-        call = _Call(_decision_id(now := self.clock()), now, arrived, arrived + self.options.deadline_seconds)
+        call = Call(self.clock(), arrived, arrived + self.options.deadline_seconds)
         try:
             return self._answer(body, call)
         except Exception as error:  # noqa: BLE001 - a call without an answer creates a duplicate person
@@ -92,10 +85,10 @@ class AnswerLine:
     def undecided(self) -> Reply:
         """Answer a call that failed outside the line, whose cause was reported there. Never raises."""
         arrived = time.monotonic()
-        call = _Call(_decision_id(now := self.clock()), now, arrived, arrived)
+        call = Call(self.clock(), arrived, arrived)
         return self._undecided(call, OutsideFaultError("a fault outside the line"))
 
-    def _answer(self, body: bytes, call: "_Call") -> Reply:
+    def _answer(self, body: bytes, call: Call) -> Reply:
         call.check_deadline()
         policies = self.policies()
         call.revision = policies.revision
@@ -108,27 +101,31 @@ class AnswerLine:
             call.input_bytes = len(body)
         except wire.NotParsableError as error:
             return Reply(400, _refusal(error), None, None)
+        call.passed("parse")
         if faults := self.request_shape.faults(call.input):
             reply = self._invalid(faults, call)
         else:
             reply = self._decided(policies, call)
         return self.replay.keep(key, reply)
 
-    def _decided(self, policies: PolicySet, call: "_Call") -> Reply:
+    def _decided(self, policies: PolicySet, call: Call) -> Reply:
+        call.passed("validate")
         request = ImportRequest.from_wire(call.input)  # type: ignore[arg-type]  # the request schema says it is an object
         call.request = request
         circumstances = Circumstances(call.now, Budget(deadline=call.deadline, limits=self.options.limits), self.stores)
         decision = call.decision = decide(policies, request, circumstances)
+        call.passed("decide", within={"claim": decision.claim_seconds})
         if decision.holds:
             return self._held(decision, request, call)
         rendered = render(decision, request, policies.profiles)
         decision = replace(decision, faults=(*decision.faults, *rendered.faults)) if rendered.faults else decision
+        call.passed("render")
         outcome = Outcome.COMMANDS if rendered.commands else Outcome.DEFAULT
         says_something = decision.fired or decision.faults or decision.conflicts or decision.vetoed
         context = debug_context(decision, call.decision_id) if says_something else None
         return self._send(outcome, decision, _answer_of(rendered.commands, context), rendered.commands, call)
 
-    def _held(self, decision: Decision, request: ImportRequest, call: "_Call") -> Reply:
+    def _held(self, decision: Decision, request: ImportRequest, call: Call) -> Reply:
         """Answer a held row: one cause per hold, or the quarantine the settings describe."""
         context = debug_context(decision, call.decision_id)
         if self.options.hold == "quarantine":
@@ -144,15 +141,16 @@ class AnswerLine:
         decision: Decision,
         answer: Mapping[str, object],
         commands: tuple[Command, ...],
-        call: "_Call",
+        call: Call,
     ) -> Reply:
         """Check our own answer, record it, and let it go."""
         body = checked_bytes(answer, self.response_shape)
+        call.passed("check")
         call.check_deadline()
         self._record(call.record(outcome, decision=decision, commands=commands))
         return Reply(200, body, call.decision_id, outcome)
 
-    def _invalid(self, faults: tuple[Fault, ...], call: "_Call") -> Reply:
+    def _invalid(self, faults: tuple[Fault, ...], call: Call) -> Reply:
         causes = [
             ErrorCause(f"{fault.json_path} {fault.message}", fault.code, "body", fault.json_path)
             for fault in faults[:MAX_CAUSES]
@@ -163,7 +161,7 @@ class AnswerLine:
         self._record(call.record(Outcome.INVALID, faults=tuple(f"{fault.json_path}: {fault.code}" for fault in faults)))
         return Reply(200, body, call.decision_id, Outcome.INVALID)
 
-    def _undecided(self, call: "_Call", error: Exception) -> Reply:
+    def _undecided(self, call: Call, error: Exception) -> Reply:
         """Answer what could not be decided. Nothing here may depend on what failed."""
         with suppress(Exception):
             self.on_fault(call.decision_id, error)
@@ -182,52 +180,6 @@ class AnswerLine:
                     self.on_fault(record.decision_id, error)
 
 
-class _Call:
-    """What is known so far about one call; belongs to the thread that answers it."""
-
-    __slots__ = ("arrived", "deadline", "decision", "decision_id", "input", "input_bytes", "now", "request", "revision")
-
-    def __init__(self, decision_id: str, now: int, arrived: float, deadline: float) -> None:
-        self.decision_id = decision_id
-        self.now = now
-        self.arrived = arrived
-        self.deadline = deadline
-        self.revision = ""
-        self.input: object = None
-        self.input_bytes = 0
-        self.request: ImportRequest | None = None
-        self.decision: Decision | None = None
-
-    def check_deadline(self) -> None:
-        if time.monotonic() >= self.deadline:
-            raise OutOfTimeError("the deadline passed")
-
-    def record(
-        self,
-        outcome: Outcome,
-        *,
-        decision: Decision | None = None,
-        commands: tuple[Command, ...] = (),
-        faults: tuple[str, ...] = (),
-    ) -> DecisionRecord:
-        request = self.request
-        return DecisionRecord(
-            decision_id=self.decision_id,
-            timestamp=_rfc3339(self.now),
-            event_id=request.event_id if request else _event_id(self.input),
-            application=request.application if request else {},
-            subject=request.subject if request else "",
-            revision=self.revision,
-            input=self.input if self.input_bytes <= MAX_RECORDED_BYTES else None,
-            commands=commands,
-            faults=faults,
-            outcome=outcome,
-            milliseconds=round((time.monotonic() - self.arrived) * 1000, 3),
-            # What was decided stands, even if its answer never left: a committed claim is not given back.
-            **judgement(decision or self.decision),
-        )
-
-
 def _answer_of(commands: tuple[Command, ...], context: Mapping[str, object] | None) -> dict[str, object]:
     """Return an answer with what there is to say; `{}` leaves everything to Okta."""
     answer: dict[str, object] = {}
@@ -236,20 +188,6 @@ def _answer_of(commands: tuple[Command, ...], context: Mapping[str, object] | No
     if context is not None:
         answer["debugContext"] = context
     return answer
-
-
-def _decision_id(now: int) -> str:
-    """Return an id that sorts by time: 12 hexadecimal digits of milliseconds since 1970, 14 at random."""
-    return f"{now // 1_000_000:012x}{os.urandom(7).hex()}"
-
-
-def _rfc3339(now: int) -> str:
-    return datetime.fromtimestamp(now / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _event_id(body: object) -> str:
-    event_id = body.get("eventId") if isinstance(body, Mapping) else None
-    return event_id if isinstance(event_id, str) else ""
 
 
 def _invalid_summary(body: object) -> str:

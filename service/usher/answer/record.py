@@ -45,7 +45,8 @@ class DecisionRecord:
     """One decision with its input and its account.
 
     `timestamp` is RFC 3339 in UTC with milliseconds; `faults` are schema faults as `path: code`, for `invalid` only.
-    `ending` is None when no policy was asked. An undecided call keeps what was decided before it failed: claims stand.
+    `stages` maps the stages that were passed, in order, to milliseconds. `ending` is None when no policy was asked. An
+    undecided call keeps what was decided before it failed: claims stand.
     """
 
     decision_id: str
@@ -62,6 +63,7 @@ class DecisionRecord:
     faults: tuple[str, ...]
     outcome: Outcome
     milliseconds: float
+    stages: Mapping[str, float] = field(default_factory=dict)
     ending: Ending | None = None
     holds: tuple[Hold, ...] = ()
     vetoed: tuple[str, ...] = ()

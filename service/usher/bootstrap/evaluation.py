@@ -1,72 +1,30 @@
-"""The line for every door but `serve`: the same steps, with nothing written and nothing kept beyond the evaluation.
+"""Requests decided for the person who asks, without a service: answers, accounts, what shadow policies would do.
 
-Owns the throw-away collaborators, and what shadow policies would have done. One evaluation at a time.
+Owns the one ledger a row of requests is decided on, and the overlay for shadow policies. One evaluation at a time.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from usher.answer.line import AnswerLine, AnswerOptions
+from usher.answer.line import AnswerOptions
 from usher.answer.record import DecisionRecord, judgement
 from usher.answer.render import render
-from usher.answer.replay import ReplayStore
 from usher.answer.reply import Reply
 from usher.bootstrap.schemas import Schemas
 from usher.cel import DEFAULT_LIMITS, Budget, BudgetExceeded, Limits
 from usher.domain.decision import Outcome
 from usher.domain.request import ImportRequest
 from usher.engine import Circumstances, MemoryDirectory, MemoryLedger, Namespace, PolicySet, Stores, decide
+from usher.proof.accounts import Accounts, RuleAccount
+from usher.proof.found import DECIDED
+from usher.proof.rehearsal import Kept, OnFault, Rehearsal
+from usher.proof.scene import Observers, Scene
 from usher.settings import HoldSettings
 
 EVALUATION_SECONDS: Final = 30.0
 """A person waits at the terminal: longer than the service would, short enough to see a runaway policy."""
-DECIDED: Final = frozenset({Outcome.DEFAULT, Outcome.COMMANDS, Outcome.HOLD})
-
-OnFault = Callable[[str, Exception], None]
-
-
-class KeptInMemory:
-    """A decision log and a meter with state one can look at."""
-
-    def __init__(self) -> None:
-        self.records: list[DecisionRecord] = []
-
-    def append(self, record: DecisionRecord) -> None:
-        """Keep the record."""
-        self.records.append(record)
-
-    def decided(self, record: DecisionRecord) -> None:
-        """Count nothing."""
-
-    def replayed(self) -> None:
-        """Count nothing."""
-
-
-def evaluation_line(
-    policy_set: PolicySet,
-    schemas: Schemas,
-    kept: KeptInMemory,
-    on_fault: OnFault,
-    *,
-    stores: Stores,
-    hold: HoldSettings | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-) -> AnswerLine:
-    """Return a line that answers as the service would and leaves its records in `kept`."""
-    hold = hold or HoldSettings()
-    return AnswerLine(
-        policies=lambda: policy_set,
-        request_shape=schemas.request,
-        response_shape=schemas.response,
-        decision_log=kept,
-        meter=kept,
-        replay=ReplayStore(keep_seconds=0, limit_bytes=0),
-        options=AnswerOptions(EVALUATION_SECONDS, hold=hold.answer, quarantine=hold.quarantine, limits=limits),
-        stores=stores,
-        on_fault=on_fault,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +56,13 @@ class Evaluation:
     ) -> None:
         self._policies = policy_set
         self._ledger = MemoryLedger()
-        self._kept = KeptInMemory()
+        self._kept = Kept()
         self._limits = limits
-        self.stores = Stores(self._ledger, directory, namespaces)
-        self._line = evaluation_line(
-            policy_set, schemas, self._kept, on_fault, stores=self.stores, hold=hold, limits=limits
-        )
+        self._observers = Observers()
+        self._stores = Stores(self._ledger, directory, namespaces)
+        options = AnswerOptions(EVALUATION_SECONDS, hold=hold.answer, quarantine=hold.quarantine, limits=limits)
+        rehearsal = Rehearsal(schemas.request, schemas.response, self._stores, options, time.time_ns, on_fault)
+        self._line = rehearsal.line(policy_set, self._kept)
 
     def evaluate(self, body: bytes, *, with_shadow: bool = False) -> Evaluated:
         """Answer one request; `with_shadow` also asks the shadow policies, of which nothing stays."""
@@ -115,12 +74,28 @@ class Evaluation:
         asked = with_shadow and record is not None and record.outcome in DECIDED
         return Evaluated(reply, record, self._shadow(record, now) if asked and record else None, now)
 
+    def accounts(self, evaluated: Evaluated) -> Iterator[tuple[DecisionRecord, tuple[RuleAccount, ...]]]:
+        """Yield the record of the answer, and then of the shadow policies, each with an account of its rules."""
+        for record, shadow in ((evaluated.record, False), (evaluated.shadow, True)):
+            if record is not None:
+                scene = None
+                if isinstance(record.input, dict) and not record.faults:
+                    scene = Scene(
+                        self._policies,
+                        record,
+                        now=evaluated.now,
+                        stores=self._stores,
+                        observers=self._observers,
+                        limits=self._limits,
+                    )
+                yield record, tuple(Accounts(self._policies, record, scene).all(shadow=shadow))
+
     def _shadow(self, record: DecisionRecord, now: int) -> DecisionRecord | None:
         """Return what the shadow policies would have decided, after the answer and on a copy of the ledger."""
         if not any(policy.shadow for policy in self._policies.policies) or not isinstance(record.input, dict):
             return None
         request = ImportRequest.from_wire(record.input)
-        overlay = replace(self.stores, ledger=MemoryLedger(self._ledger.held))
+        overlay = replace(self._stores, ledger=MemoryLedger(self._ledger.held))
         circumstances = Circumstances(
             now, Budget(deadline=time.monotonic() + EVALUATION_SECONDS, limits=self._limits), overlay
         )

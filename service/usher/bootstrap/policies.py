@@ -12,7 +12,8 @@ from usher.bootstrap.shipped import shipped_policies, shipped_schemas
 from usher.bootstrap.stores import namespaces_of
 from usher.cel import Limits
 from usher.engine import LoadedPolicies, load_policies
-from usher.settings import CelSettings, LoadedSettings
+from usher.proof.world import World
+from usher.settings import CelSettings, LoadedSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,29 @@ def limits_of(settings: CelSettings) -> Limits:
     )
 
 
+def world_of(settings: Settings, schemas: Schemas) -> World:
+    """Return what policies are tested in."""
+    return World(
+        request=schemas.request,
+        response=schemas.response,
+        tests=schemas.policy_test,
+        namespaces=namespaces_of(settings.ledger),
+        limits=limits_of(settings.cel),
+    )
+
+
+def folder_of(loaded: LoadedSettings, folder: Path | None) -> Path:
+    """Return `folder`, else the settings' folder, else that of the shipped policies."""
+    return folder or loaded.settings.policies.folder or shipped_policies()
+
+
 def load_source(loaded: LoadedSettings, folder: Path | None = None) -> PolicySource:
     """Load `folder`, else the settings' folder, else the shipped policies.
 
     Raises `SchemaFolderError`, and `SettingsError` when the settings speak of attributes that the schemas do not know.
     """
     settings = loaded.settings
-    chosen = folder or settings.policies.folder or shipped_policies()
+    chosen = folder_of(loaded, folder)
     schemas = load_schemas(settings.schemas.folder or shipped_schemas())
     if schemas.profiles.profiles is not None:
         check_attributes(loaded, schemas.profiles.profiles)

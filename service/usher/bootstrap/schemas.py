@@ -1,4 +1,4 @@
-"""The schemas of a folder, compiled: request, response, policy and profiles.
+"""The schemas of a folder, compiled: request, response, policy, policy test and profiles.
 
 Owns the file names. Reads once; what it returns is immutable.
 """
@@ -29,6 +29,7 @@ class Schemas:
     request: Shape
     response: Shape
     policy: Shape
+    policy_test: Shape
     profiles: LoadedProfiles
 
 
@@ -38,6 +39,7 @@ def load_schemas(folder: Path) -> Schemas:
         request=_shape(folder / "import-request.schema.json"),
         response=_shape(folder / "import-response.schema.json"),
         policy=_shape(folder / "policy.schema.json"),
+        policy_test=_shape(folder / "policy-test.schema.json"),
         profiles=load_profiles(folder / "profiles"),
     )
 

@@ -9,6 +9,8 @@ from usher.cel.errors import BudgetExceeded, CompileError, EvaluationError, Expr
 from usher.cel.expression import Expression, Verdict, compile  # noqa: A004  the word every reader of `re` knows
 from usher.cel.functions import STANDARD
 from usher.cel.limits import DEFAULT_LIMITS, Budget, Limits
+from usher.cel.observing import Observed, Part, Sighting, observe
+from usher.cel.reasons import Reason, Sight
 from usher.cel.signatures import Function, Functions, Overload
 from usher.cel.values import Duration, Kind, Lazy, Timestamp, TypeValue, Uint
 
@@ -28,11 +30,17 @@ __all__ = [
     "Kind",
     "Lazy",
     "Limits",
+    "Observed",
     "Overload",
+    "Part",
     "PathRead",
+    "Reason",
+    "Sight",
+    "Sighting",
     "Timestamp",
     "TypeValue",
     "Uint",
     "Verdict",
     "compile",
+    "observe",
 ]

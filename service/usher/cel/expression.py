@@ -43,6 +43,37 @@ class Conjunct:
     column: int
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an expression was compiled with: what it takes to understand its text once more."""
+
+    names: Collection[str] | None
+    functions: Functions
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """An expression's tree, read and checked, and its text by parts: `spans` are offsets by the id of a node."""
+
+    node: Node
+    inference: Inference
+    slots: int
+    text: str
+    spans: Mapping[int, tuple[int, int]]
+    comments: Mapping[int, int]
+
+    def source(self, node: Node) -> str:
+        """Return a node's own text on one line, without comments."""
+        begin, end = self.spans.get(id(node), (0, len(self.text)))
+        pieces = []
+        for start, stop in self.comments.items():
+            if begin <= start < end:
+                pieces.append(self.text[begin:start])
+                begin = stop
+        return " ".join("".join([*pieces, self.text[begin:end]]).split())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
     """A compiled expression."""
@@ -53,6 +84,7 @@ class Expression:
     calls: frozenset[str]
     contextual_calls: tuple[ContextualCall, ...]
     literal: bool
+    basis: Basis = field(repr=False)
     _run: Run = field(repr=False)
     _conjuncts: tuple[Conjunct, ...] = field(repr=False)
     _slots: int = field(repr=False)
@@ -129,20 +161,20 @@ def compile(  # noqa: A001  the word every reader of `re` knows
 
     Raises `CompileError` with all problems found.
     """
+    basis = Basis(names, functions, limits)
     try:
-        return _compiled(text, names, functions, limits, boolean=boolean)
+        return _assembled(text, understood(text, basis, boolean=boolean), basis)
     except RecursionError:
         message = "the expression is nested too deeply for the stack that is left"
         raise CompileError((ExpressionProblem("too-deep", message, 1, 1),)) from None
 
 
-def _compiled(
-    text: str, names: Collection[str] | None, functions: Functions, limits: Limits, *, boolean: bool
-) -> Expression:
-    scanned = scan(text, limits)
-    reader = Reader(scanned, names, functions, limits)
+def understood(text: str, basis: Basis, *, boolean: bool = False) -> Understood:
+    """Read and check a text without building anything; raises `CompileError` with all problems found."""
+    scanned = scan(text, basis.limits)
+    reader = Reader(scanned, basis.names, basis.functions, basis.limits)
     node = reader.read(parse(scanned.text), {}, 0)
-    inference = Inference(names, functions, limits)
+    inference = Inference(basis.names, basis.functions, basis.limits)
     kinds = inference.kinds(node)
     problems = [*reader.problems, *inference.problems]
     if boolean and not problems and Kind.BOOL not in kinds:
@@ -150,10 +182,11 @@ def _compiled(
         problems.append(ExpressionProblem("not-boolean", message, *start_of(node)))
     if problems:
         raise CompileError(tuple(problems))
-    return _assembled(text, node, Builder(inference), reader.slots)
+    return Understood(node, inference, reader.slots, text, reader.spans, scanned.comments)
 
 
-def _assembled(text: str, node: Node, builder: Builder, slots: int) -> Expression:
+def _assembled(text: str, found: Understood, basis: Basis) -> Expression:
+    node, builder = found.node, Builder(found.inference)
     analysis = Analysis(builder.inference.functions)
     analysis.walk(node, frozenset())
     types = {
@@ -167,7 +200,8 @@ def _assembled(text: str, node: Node, builder: Builder, slots: int) -> Expressio
         calls=frozenset(analysis.calls),
         contextual_calls=tuple(analysis.contextual_calls),
         literal=not analysis.names - types and not analysis.contextual_calls,
+        basis=basis,
         _run=builder.build(node),
         _conjuncts=tuple(Conjunct(builder.build(operand), *start_of(operand)) for operand in operands),
-        _slots=slots,
+        _slots=found.slots,
     )

@@ -77,7 +77,7 @@ class Reader(Terms):
         tree = unwrapped(tree)
         self.bounded(level, tree)
         rule = self.rules.get(tree.data, self._chain)
-        return rule(tree, scope, level + 1)
+        return self.spanned(rule(tree, scope, level + 1), tree)
 
     def _choice(self, tree: LarkTree, scope: Scope, level: int) -> Node:
         condition, then, otherwise = (self.read(part, scope, level) for part in trees_in(tree))
@@ -160,7 +160,7 @@ class Reader(Terms):
         steps.reverse()
         node, steps = self._head(tree, steps, scope, level)
         for step in steps:
-            node = self._step(node, step, scope, level)
+            node = self.spanned(self._step(node, step, scope, level), step)
         return node
 
     def _head(self, tree: LarkTree, steps: list[LarkTree], scope: Scope, level: int) -> tuple[Node, list[LarkTree]]:
@@ -176,11 +176,13 @@ class Reader(Terms):
         if plain < len(steps) and steps[plain].data == "member_dot_arg":
             name = ".".join([*parts, str(token_in(steps[plain]))])
             if name == "cel.bind" or name in self.functions:
-                return self._namespaced(name, steps[plain], scope, level), steps[plain + 1 :]
+                called = self.spanned(self._namespaced(name, steps[plain], scope, level), steps[plain])
+                return called, steps[plain + 1 :]
         for count in range(plain, 0, -1):
             if ".".join(parts[: count + 1]) in self.dotted:
-                return Name(*place_of_tree(tree), ".".join(parts[: count + 1])), steps[count:]
-        return self.name(parts[0], tree, scope), steps
+                whole = Name(*place_of_tree(tree), ".".join(parts[: count + 1]))
+                return self.spanned(whole, steps[count - 1]), steps[count:]
+        return self.spanned(self.name(parts[0], tree, scope), tree), steps
 
     def _step(self, node: Node, step: LarkTree, scope: Scope, level: int) -> Node:
         if step.data == "member_object":

@@ -64,11 +64,17 @@ class Terms:
         self.depth_limit = limits.depth
         self.slots = 0
         self.problems: list[ExpressionProblem] = []
+        self.spans: dict[int, tuple[int, int]] = {}
 
     def problem(self, code: str, message: str, place: tuple[int, int]) -> Literal:
         """Note a problem; what is returned stands in for the part that is wrong."""
         self.problems.append(ExpressionProblem(code, message, *place))
         return Literal(*place, None)
+
+    def spanned(self, node: Node, tree: LarkTree) -> Node:
+        """Note from where to where in the text a node stands; the tree keeps it alive, so its id stays its own."""
+        self.spans[id(node)] = (tree.meta.start_pos, tree.meta.end_pos)
+        return node
 
     def bounded(self, level: int, tree: LarkTree) -> None:
         """Raise `CompileError` when the nesting is over the limit."""

@@ -1,19 +1,20 @@
 """`usher eval REQUEST.json|-…`: the answers the service would give to requests, without a service."""
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
-from usher.bootstrap.evaluation import DECIDED, Evaluated, Evaluation
+from usher.bootstrap.evaluation import Evaluated, Evaluation
 from usher.bootstrap.policies import limits_of, load_source
 from usher.bootstrap.stores import namespaces_of
 from usher.cli.group import FINDINGS
 from usher.cli.known_users import directory_option, read_directory
 from usher.cli.options import config_option, policies_option, set_option, settings_in_force
-from usher.engine import PolicySet, Stores
 from usher.errors import UsherError
-from usher.proof import explain, explain_shadow
+from usher.proof.found import DECIDED
+from usher.proof.words import as_data, told, told_of_shadow
 
 
 class UnreadableRequestError(UsherError):
@@ -31,6 +32,14 @@ class UnreadableRequestError(UsherError):
 @click.option(
     "--explain", "explained", is_flag=True, help="Say on standard error which rules fired, which did not, and why."
 )
+@click.option(
+    "--format",
+    "report",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="With json, --explain prints one object a line with `answer`, `account` and `shadow` instead.",
+)
 @directory_option
 @policies_option
 @config_option
@@ -38,6 +47,7 @@ class UnreadableRequestError(UsherError):
 def eval_command(
     request_files: tuple[Path, ...],
     explained: bool,
+    report: str,
     directory_file: Path | None,
     policies: Path | None,
     config: Path | None,
@@ -69,17 +79,25 @@ def eval_command(
     decided = True
     for body in bodies:
         evaluated = evaluation.evaluate(body, with_shadow=explained)
-        click.echo(evaluated.reply.body.decode("utf-8"))
-        if explained:
-            _explain(policy_set, evaluated, evaluation.stores)
+        _report(evaluation, evaluated, explained=explained, as_json=report == "json")
         decided = decided and evaluated.reply.outcome in DECIDED
     if not decided:
         sys.exit(FINDINGS)
 
 
-def _explain(policy_set: PolicySet, evaluated: Evaluated, stores: Stores) -> None:
-    for record, account in ((evaluated.record, explain), (evaluated.shadow, explain_shadow)):
-        for line in account(policy_set, record, now=evaluated.now, stores=stores) if record else ():
+def _report(evaluation: Evaluation, evaluated: Evaluated, *, explained: bool, as_json: bool) -> None:
+    answer = evaluated.reply.body.decode("utf-8")
+    if not explained:
+        click.echo(answer)
+        return
+    accounts = list(evaluation.accounts(evaluated))
+    if as_json:
+        account, shadow = ([as_data(*told_of) for told_of in accounts] + [None, None])[:2]
+        click.echo(json.dumps({"answer": json.loads(answer), "account": account, "shadow": shadow}))
+        return
+    click.echo(answer)
+    for (record, rules), words in zip(accounts, (told, told_of_shadow), strict=False):
+        for line in words(record, rules):
             click.echo(line, err=True)
 
 

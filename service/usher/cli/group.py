@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "init": ("usher.cli.init", "init_command"),
     "serve": ("usher.cli.serve", "serve_command"),
     "settings": ("usher.cli.settings", "settings_command"),
+    "test": ("usher.cli.test", "test_command"),
+    "why": ("usher.cli.why", "why_command"),
 }
 
 

@@ -114,11 +114,12 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class ClaimTrace:
-    """One claim: what was tried in order, and what was granted, if anything was."""
+    """One claim: what was tried in order, and what was granted, if anything was. `more` were tried and are not kept."""
 
     rule: str
     tried: tuple[Tried, ...]
     granted: Mapping[str, str] | None
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Decision:
     `assignments` is keyed by target (`user.login`) and holds what is left after conflicts. `link_id` is the user to
     link
     to when the ending is a link. `debug` maps rules to the values they publish on purpose. `lookups` are sorted: the
-    order of asking is that of the rules, which never matters.
+    order of asking is that of the rules, which never matters. `claim_seconds` is the time the ledger took.
     """
 
     revision: str
@@ -167,6 +168,7 @@ class Decision:
     remembered: tuple[Remembered, ...] = ()
     lookups: tuple[Lookup, ...] = ()
     debug: Mapping[str, object] = field(default_factory=dict)
+    claim_seconds: float = field(default=0.0, compare=False)
 
     @property
     def fired(self) -> tuple[str, ...]:

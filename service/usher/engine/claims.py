@@ -32,12 +32,13 @@ class RolledBackError(Exception):
 
 @dataclass(slots=True)
 class Claimed:
-    """What the claims of one decision came to."""
+    """What the claims of one decision came to, and how long the ledger took."""
 
     traces: list[ClaimTrace] = field(default_factory=list)
     remembered: list[Remembered] = field(default_factory=list)
     assignments: dict[str, Assignment] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

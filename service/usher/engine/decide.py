@@ -5,6 +5,7 @@ matters. The ledger is written by the claims alone; otherwise a pure function of
 at once.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -48,9 +49,11 @@ def decide(
     # Before the claims: what fails here must not leave claims behind that no record tells of.
     published = _published(settled.standing, firing)
     claimed = Claimed()
+    began = time.monotonic()
     if not settled.holds:
         lookups.end_with(settled.link_id)
         claimed = Claimant(request, policies.profiles, lookups, firing).make(settled)
+    claimed.seconds = time.monotonic() - began
     return _decision(policies.revision, settled, claimed, firing, lookups, published)
 
 
@@ -83,6 +86,7 @@ def _decision(
         remembered=tuple(claimed.remembered),
         lookups=_asked(lookups) if lookups.asked else (),
         debug={rule: value for rule, value in published.items() if rule in standing} if published else {},
+        claim_seconds=claimed.seconds,
     )
 
 

@@ -32,14 +32,23 @@ class SourceFile:
     @property
     def is_policy(self) -> bool:
         """Whether the file is a policy rather than a test, a table or test data."""
-        folders = self.name.split("/")[:-1]
-        stem, _, suffix = self.name.rpartition(".")
-        return (
-            f".{suffix.lower()}" in _POLICY_SUFFIXES
-            and not stem.endswith("_test")
-            and "testdata" not in folders
-            and folders[:1] != ["tables"]
-        )
+        return self._holds_yaml and not self._stem.endswith("_test")
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the file holds policy tests."""
+        return self._holds_yaml and self._stem.endswith("_test")
+
+    @property
+    def _stem(self) -> str:
+        return self.name.rpartition(".")[0]
+
+    @property
+    def _holds_yaml(self) -> bool:
+        """Whether the file is YAML and no data."""
+        *folders, last = self.name.split("/")
+        suffix = last.rpartition(".")[2].lower()
+        return f".{suffix}" in _POLICY_SUFFIXES and "testdata" not in folders and folders[:1] != ["tables"]
 
     def text(self) -> str | Problem:
         """Return the file's text, or why it is none."""

@@ -5,7 +5,7 @@ folder once. Used by one thread at a time; what it returns is immutable.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from usher.cel import DEFAULT_LIMITS, Limits
@@ -24,11 +24,15 @@ from usher.shapes import Shape
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicies:
-    """What a folder holds: a set when nothing is wrong with it, and every problem, sorted by file and place."""
+    """What a folder holds: a set when nothing is wrong with it, and every problem, sorted by file and place.
+
+    `files` are all files as they were read, for whoever reads more of them: the revision covers these bytes.
+    """
 
     policy_set: PolicySet | None
     problems: tuple[Problem, ...]
     file_count: int
+    files: tuple[SourceFile, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -60,12 +64,12 @@ def load_policies(
         problems.append(
             Problem(Place(folder.as_posix()), "no-policies", "no policy file (*.yaml, *.yml) in this folder")
         )
-    loaded = LoadedPolicies(None, tuple(sorted(set(problems))), len(sources))
+    loaded = LoadedPolicies(None, tuple(sorted(set(problems))), len(sources), files)
     if loaded.errors or profiles.profiles is None:
         return loaded
     revision = revision_of([*((file.name, file.content) for file in files), *profiles.sources])
     policy_set = PolicySet(revision, tuple(policies), profiles.profiles, tables)
-    return LoadedPolicies(policy_set, loaded.problems, len(sources))
+    return replace(loaded, policy_set=policy_set)
 
 
 def _compile(file: SourceFile, shape: Shape, surroundings: Surroundings, problems: list[Problem]) -> Policy | None:

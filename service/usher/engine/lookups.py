@@ -4,9 +4,10 @@ Owns the memo of answers, so that one decision sees one state, and the answer to
 to one decision and one thread.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from usher.cel import EvaluationError
+from usher.domain.decision import Lookup
 from usher.domain.request import ImportRequest
 from usher.engine.stores import Namespace, Owner, Stores, User
 
@@ -14,10 +15,23 @@ from usher.engine.stores import Namespace, Owner, Stores, User
 class Lookups:
     """The look-ups of one decision; `asked` records them with their results: ids, or whether a value is taken."""
 
-    def __init__(self, request: ImportRequest, stores: Stores, owner: Owner, *, subject_attribute: str = "") -> None:
+    def __init__(
+        self,
+        request: ImportRequest,
+        stores: Stores,
+        owner: Owner,
+        *,
+        subject_attribute: str = "",
+        answered: Iterable[Lookup] = (),
+    ) -> None:
+        """`answered` are answers of `taken()` from before: who asks again hears what the decision heard."""
         self.stores = stores
         self.owner = owner
-        self.asked: dict[tuple[str, str, str], object] = {}
+        self.asked: dict[tuple[str, str, str], object] = {
+            (lookup.function, lookup.name, lookup.value): lookup.found
+            for lookup in answered
+            if isinstance(lookup.found, bool)
+        }
         self._this_user_id = request.matched_user_id
         self._subject_attribute = subject_attribute
         self._found: dict[tuple[str, str], list[object]] = {}

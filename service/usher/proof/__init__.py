@@ -1,8 +1,4 @@
-"""Proof that policies do what they mean: for now the account of one decision, with values, for the person who asks.
+"""Proof that policies do what they mean: policy tests, what they cover, and the account of why a decision came out so.
 
-Policy tests and coverage live here when they come. Everything here is for one thread and writes nothing.
+Everything here is for one thread and writes nothing but the tests it is asked to write.
 """
-
-from usher.proof.explain import explain, explain_shadow
-
-__all__ = ["explain", "explain_shadow"]

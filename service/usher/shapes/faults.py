@@ -14,6 +14,7 @@ from jsonschema.exceptions import ValidationError
 from usher.shapes.patterns import compiled
 
 _MAX_NAME_CHARS: Final = 80
+_JSON_WORDS: Final = {"None": "null", "True": "true", "False": "false"}
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _KEYWORDS_WITH_A_STEP: Final = frozenset(
     {"properties", "patternProperties", "dependentSchemas", "allOf", "anyOf", "oneOf", "prefixItems"}
@@ -85,7 +86,7 @@ def _unknown(error: ValidationError, path: tuple[str | int, ...]) -> Iterator[Fa
             yield Fault((*path, name), "additionalProperties", f"{_clip(str(name))} is not known here", str(name))
 
 
-def _message(keyword: str, expected: object) -> str:
+def _message(keyword: str, expected: object) -> str:  # noqa: C901  one line per keyword
     match keyword, expected:
         case "type", str():
             return f"must be {_article(expected)}"
@@ -94,7 +95,7 @@ def _message(keyword: str, expected: object) -> str:
         case "const", _:
             return f"must be {expected}"
         case "enum", [*allowed]:
-            return "must be one of " + ", ".join(map(str, allowed))
+            return "must be one of " + ", ".join(_JSON_WORDS.get(str(value), str(value)) for value in allowed)
         case (("minLength" | "maxLength"), _):
             return f"must have at {'least' if keyword == 'minLength' else 'most'} {expected} characters"
         case (("minItems" | "maxItems"), _):
@@ -103,6 +104,8 @@ def _message(keyword: str, expected: object) -> str:
             return f"must have at {'least' if keyword == 'minProperties' else 'most'} {expected} members"
         case "false", _:
             return "holds what the schema allows nowhere"  # jsonschema leaves out where
+        case "uniqueItems", _:
+            return "must not hold an item twice"
         case "pattern", _:
             return f"must match {expected}"
     return f"breaks the schema's {keyword}"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usher.adapters.decision_line import account
 from usher.adapters.redaction import Redactor
+from usher.answer.decision_line import account
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
 from usher.domain.decision import ClaimTrace, Hold, Lookup, Outcome, Remembered, Tried

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usher.answer.call import MAX_RECORDED_BYTES
 from usher.answer.line import (
     INVALID_SUMMARY,
-    MAX_RECORDED_BYTES,
     NOT_PARSABLE_SUMMARY,
     UNDECIDED_SUMMARY,
     AnswerOptions,

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.rehearsing import line_over
 from usher.answer.line import AnswerLine
 from usher.answer.record import DecisionRecord
-from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
 from usher.bootstrap.schemas import Schemas
 from usher.domain.decision import Ending, Lookup, Outcome
 from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, PolicySet, Stores
+from usher.proof.rehearsal import Kept
 from usher.shapes import Shape
 
 Load = Callable[[str | Mapping[str, str]], PolicySet]
@@ -48,10 +49,10 @@ def judged(policy_set: Load, schemas: Schemas) -> Judge:
     def judge(
         body: object, *, files: Any = POLICY, change: Callable[[AnswerLine], AnswerLine] | None = None
     ) -> DecisionRecord:
-        kept = KeptInMemory()
+        kept = Kept()
         users = [{"id": "00u1", "employeeNumber": "7", "login": "bob@example.com"}]
         stores = Stores(MemoryLedger(), MemoryDirectory(users), DEFAULT_NAMESPACES)
-        line = evaluation_line(policy_set(files), schemas, kept, lambda *_: None, stores=stores)
+        line = line_over(policy_set(files), schemas, kept, lambda *_: None, stores=stores)
         (change(line) if change else line).answer(json.dumps(body).encode(), time.monotonic())
         (record,) = kept.records
         return record

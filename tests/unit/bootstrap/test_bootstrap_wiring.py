@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.rehearsing import line_over
 from usher.answer.record import DecisionRecord
-from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
 from usher.bootstrap.in_force import PoliciesInForce
 from usher.bootstrap.operations import OperationsView
 from usher.bootstrap.policies import load_source
@@ -25,6 +25,7 @@ from usher.bootstrap.stores import memory_stores
 from usher.cel.errors import BudgetExceeded
 from usher.domain.decision import Outcome
 from usher.engine import PolicySet
+from usher.proof.rehearsal import Kept
 from usher.settings import LedgerSettings, LoadedSettings, SettingsError, load
 
 SCHEMA_FILES = ["import-request.schema.json", "import-response.schema.json", "policy.schema.json"]
@@ -214,8 +215,8 @@ def test_the_line_for_every_other_door_keeps_nothing_for_replay(
 ) -> None:
     """The same request twice is decided twice; records stay in memory."""
     policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
-    kept = KeptInMemory()
-    line = evaluation_line(policies, schemas, kept, lambda *_: None, stores=memory_stores(LedgerSettings()))
+    kept = Kept()
+    line = line_over(policies, schemas, kept, lambda *_: None, stores=memory_stores(LedgerSettings()))
     body = json.dumps(payload()).encode()
     replies = [line.answer(body, time.monotonic()) for _ in range(2)]
     assert [reply.replayed for reply in replies] == [False, False]

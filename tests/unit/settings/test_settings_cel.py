@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from usher.bootstrap.evaluation import KeptInMemory, evaluation_line
+from tests.rehearsing import line_over
 from usher.bootstrap.policies import limits_of, load_source
 from usher.bootstrap.schemas import Schemas
 from usher.bootstrap.stores import memory_stores
@@ -17,6 +17,7 @@ from usher.cel import DEFAULT_LIMITS, Budget, BudgetExceeded, Limits
 from usher.cel import compile as compile_cel
 from usher.domain.decision import Outcome
 from usher.engine import PolicySet
+from usher.proof.rehearsal import Kept
 from usher.settings import CelSettings, LedgerSettings, SettingsError, load
 
 
@@ -64,10 +65,10 @@ def test_the_bounds_reach_the_line(
     policies = policy_set(
         "policy: p\nrules:\n  - id: a\n    when: '[1, 2, 3].all(x, x > 0)'\n    set: {user.title: \"'x'\"}\n"
     )
-    line = evaluation_line(
+    line = line_over(
         policies,
         schemas,
-        KeptInMemory(),
+        Kept(),
         lambda *_: None,
         stores=memory_stores(LedgerSettings()),
         limits=limits_of(CelSettings(steps=steps)),

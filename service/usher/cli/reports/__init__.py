@@ -1,4 +1,7 @@
-"""How problems are written: one module per format, each a pure function from problems, in their order, to lines."""
+"""How problems and test runs are written: one module per format, each a pure function to lines.
+
+What is imported here is what every command needs; the reports of a run are imported when a run is reported.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType

@@ -1,0 +1,59 @@
+"""One decision found among the files of the log."""
+
+from pathlib import Path
+
+import pytest
+
+from usher.adapters.decision_search import DecisionNotFoundError, find_decision, log_files
+
+
+def write(folder: Path, name: str, *lines: str) -> Path:
+    """Write a file of the log and return the log's stem."""
+    (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder / "decisions.jsonl"
+
+
+def test_a_decision_is_found_in_whichever_file_it_stands(tmp_path: Path) -> None:
+    """Each start of the service writes a file of its own."""
+    write(tmp_path, "decisions.20260301T090000Z-1.jsonl", '{"decision_id":"a","n":1}', '{"decision_id":"b","n":2}')
+    stem = write(tmp_path, "decisions.20260302T090000Z-1.jsonl", '{"decision_id":"c","n":3}')
+    assert [find_decision(stem, decision_id)["n"] for decision_id in "abc"] == [1, 2, 3]
+
+
+def test_the_files_of_the_latest_start_come_first(tmp_path: Path) -> None:
+    """Who asks, asks mostly about today; files that are not the log's are let be."""
+    write(tmp_path, "decisions.20260301T090000Z-1.jsonl")
+    write(tmp_path, "other.20260303T090000Z-1.jsonl")
+    stem = write(tmp_path, "decisions.20260302T090000Z-1.jsonl")
+    assert [path.name[10:18] for path in log_files(stem)] == ["20260302", "20260301"]
+
+
+def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
+    """After SIGKILL the last line may be half; an id that is only quoted in another line is not the decision."""
+    stem = write(
+        tmp_path,
+        "decisions.20260301T090000Z-1.jsonl",
+        '{"decision_id":"a","n"',
+        '["a"]',
+        '{"decision_id":"b","event_id":"a"}',
+        '{"decision_id":"a","n":1}',
+    )
+    assert find_decision(stem, "a")["n"] == 1
+
+
+@pytest.mark.parametrize("decision_id", ["zz", "", "a.*"])
+def test_a_decision_that_is_nowhere_is_said_with_where_it_was_looked_for(tmp_path: Path, decision_id: str) -> None:
+    """The folder and the number of files tell an admin whether the right log was read."""
+    stem = write(tmp_path, "decisions.20260301T090000Z-1.jsonl", '{"decision_id":"a"}')
+    with pytest.raises(DecisionNotFoundError) as raised:
+        find_decision(stem, decision_id)
+    assert str(raised.value) == (
+        f"{tmp_path.as_posix()}: none of 1 files of the decision log holds the decision {decision_id}"
+    )
+
+
+@pytest.mark.parametrize("stem", ["decisions.jsonl", "no-folder/decisions.jsonl"])
+def test_a_log_that_does_not_exist_is_said(tmp_path: Path, stem: str) -> None:
+    """With the setting that names it."""
+    with pytest.raises(DecisionNotFoundError, match=r"there is no decision log yet; .* \(decisions\.file\)$"):
+        find_decision(tmp_path / stem, "a")
