@@ -22,8 +22,10 @@ help: ## print this list
 run: $(CAN_RUN) ## start the service with the shipped policies, ask it once, leave it running
 	@$(BIN)/usher demo
 
+# What measures times or prints figures of its own runs by itself, the rest on two processes.
 test: policies ## all tests, of the shipped policies and of the service
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/unit/cel tests/unit tests/docs tests/contract tests/policies policies
+	@$(BIN)/python -m pytest tests/unit/cel tests/bench tests/integration
 
 test-long: $(CAN_DEVELOP) ## all tests, with many more examples for each law
 	@USHER_LONG_TESTS=1 $(BIN)/python -m pytest

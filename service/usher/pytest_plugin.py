@@ -1,13 +1,12 @@
 """`pytest DIR` runs policy tests: a file of them is a collector, each of its cases an item.
 
-Owns which files are policy tests, which policy folder and settings a file belongs to, and how pytest shows a case.
-What a test means is `usher.proof`'s, which is imported when the first policy test is collected: every pytest run in
+Owns which files are policy tests and how pytest shows a case. `usher.bootstrap.policy_folders` knows what belongs to a
+file, `usher.proof` what a test means; both are imported when the first policy test is collected: every pytest run in
 this environment loads this module, most have no use for the rest. One thread; with pytest-xdist, one in each process.
 
-The verdict depends on files alone. Settings come from the nearest `usher.toml` between the test file and rootdir, else
-they are the defaults; no `USHER_*` variable counts, `USHER_CONFIG` neither: it names what is served, here any policies
-are tested. A `*_test.yaml` that does not say `tests_for` is somebody else's, unless it lies in the folder of the ini
-option `usher_policies`.
+The verdict depends on files alone. In a folder known to hold policies every `*_test.yaml` is a policy test, as it is to
+`usher test`: that of the ini option `usher_policies`, that of the nearest `usher.toml`, the nearest one named
+`policies`. Elsewhere a file that does not say `tests_for` is somebody else's.
 """
 
 import os
@@ -23,22 +22,23 @@ if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
     from _pytest._io import TerminalWriter
 
-    from usher.bootstrap.testing import LoadedTests
-    from usher.domain.place import Problem
-    from usher.engine.folder import SourceFile
+    from usher.bootstrap.policy_folders import PolicyFolder, PolicyFolders
     from usher.proof.cases import Case, CaseFile
     from usher.proof.running import CaseResult
-    from usher.proof.scene import Observers
-    from usher.settings import LoadedSettings
 
 _INI: Final = "usher_policies"
 _USUAL_FOLDER: Final = "policies"
 _DATA: Final = "testdata"
+_TABLES: Final = "tables"
 _SETTINGS_FILE: Final = "usher.toml"
 _MAX_BYTES: Final = 1024 * 1024
 """As large as a file of a policy folder may be."""
-_SUBJECT: Final = re.compile(rb"""(?m)^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:\{\s*)?["']?tests_for["']?\s*:""")
-"""The key at the top, behind the marks that editors begin a file with."""
+_MARKS: Final = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?")
+"""What editors begin a file with."""
+_LINES: Final = re.compile(rb"^([ \t]*)(?:---[ \t]*)?([^\s#%-].*)$", re.MULTILINE)
+"""Indentation and text of what is no comment, no list and no mark between documents."""
+_SUBJECT: Final = re.compile(rb"""["']?tests_for["']?\s*:""")
+_SUBJECT_IN_FLOW: Final = re.compile(rb"""[{,\s]["']?tests_for["']?\s*:""")
 
 
 class CaseFailedError(Exception):
@@ -47,10 +47,6 @@ class CaseFailedError(Exception):
     def __init__(self, result: "CaseResult") -> None:
         self.result = result
         super().__init__(result.case.name)
-
-
-class _BrokenFileError(Exception):
-    """A test file cannot be run; the text lists the problems, one a line."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,12 +74,13 @@ class PolicyTestFile(pytest.File):
 
     def collect(self) -> Iterator["PolicyTestItem"]:
         """Yield the file's cases in their order."""
+        from usher.bootstrap.policy_folders import BrokenFileError  # noqa: PLC0415 - the first policy test of the session
+
         stash = self.config.stash
-        folders = stash.setdefault(_FOLDERS, _Folders(self.config))
         try:
-            folder = folders.of(self.path)
+            folder = _folders(self.config).of(self.path, _settings_file(self.path, self.config.rootpath))
             cases = folder.cases(self.path)
-        except _BrokenFileError as error:
+        except BrokenFileError as error:
             stash[_BROKEN] = stash.get(_BROKEN, 0) + 1
             raise self.CollectError(str(error)) from None
         if cases is None:
@@ -96,7 +93,7 @@ class PolicyTestItem(pytest.Item):
     """One case."""
 
     def __init__(
-        self, name: str, parent: PolicyTestFile, *, folder: "_Folder", cases: "CaseFile", case: "Case"
+        self, name: str, parent: PolicyTestFile, *, folder: "PolicyFolder", cases: "CaseFile", case: "Case"
     ) -> None:
         # pytest 9.2 sets brackets apart in ids that it reads, not in those it makes; `--lf` compares the two.
         super().__init__(name, parent, nodeid=f"{parent.nodeid}::{name}")
@@ -167,82 +164,7 @@ class _Told:
             tw.line(line)
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A policy folder as loaded. `observers` are shared by its cases: they hold what was compiled for explanations."""
-
-    folder: Path
-    tests: "LoadedTests"
-    observers: "Observers"
-
-    def cases(self, file: Path) -> "CaseFile | None":
-        """Return the file's cases; None when the folder counts it as data. Raises `_BrokenFileError`."""
-        loaded, suite = self.tests.source.loaded, self.tests.suite
-        name = file.relative_to(self.folder).as_posix()
-        source = next((known for known in loaded.files if known.name == name), None)
-        if source is not None and not source.is_test:
-            return None
-        if suite is None:
-            raise _BrokenFileError("\n".join(map(str, loaded.errors)))
-        if source is None:  # hidden
-            return None
-        cases = next((found for found in suite.files if found.file == source.shown), None)
-        if cases is None:
-            raise _BrokenFileError("\n".join(map(str, _problems_of(source, loaded.files, suite.errors))))
-        return cases
-
-
-class _Folders:
-    """The policy folders of a session, each loaded once for all its test files."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._loaded: dict[tuple[Path, Path | None], _Folder] = {}
-
-    def of(self, file: Path) -> _Folder:
-        """Return the folder that a test file belongs to; raises `_BrokenFileError`."""
-        from usher.errors import UsherError  # noqa: PLC0415 - the first policy test of the session
-
-        settings_file = self._settings_file(file)
-        try:
-            settings = _settings(settings_file, file.parent)
-            folder = self._folder_of(file, settings.settings.policies.folder)
-            key = (folder, settings_file)
-            if key not in self._loaded:
-                self._loaded[key] = _load(settings, folder)
-        except UsherError as error:
-            raise _BrokenFileError(str(error)) from None
-        return self._loaded[key]
-
-    def _settings_file(self, file: Path) -> Path | None:
-        """Return the nearest settings file between the test file and rootdir."""
-        for folder in file.parents:
-            found = folder / _SETTINGS_FILE
-            if found.exists() or found.is_symlink():
-                return found
-            if folder == self._config.rootpath:
-                break
-        return None
-
-    def _folder_of(self, file: Path, served: Path | None) -> Path:
-        """Return the ini option's folder, else the served one, if the file lies in it; else what the names suggest."""
-        for said in (_declared(self._config), served):
-            folder = Path(os.path.abspath(said)) if said else None  # noqa: PTH100 - links stay as pytest has them
-            if folder and folder in file.parents:
-                return folder
-        return next((folder for folder in file.parents if folder.name == _USUAL_FOLDER), file.parent)
-
-
-def _problems_of(
-    source: "SourceFile", files: "tuple[SourceFile, ...]", errors: "tuple[Problem, ...]"
-) -> "tuple[Problem, ...]":
-    """Return what is wrong with one test file, and with the payloads it names: those problems stand at the payload."""
-    data = (known for known in files if not known.is_test)
-    own = {source.shown, *(known.shown for known in data if Path(known.name).name.encode() in source.content)}
-    return tuple(problem for problem in errors if problem.place.file in own) or errors
-
-
-_FOLDERS: Final = pytest.StashKey[_Folders]()
+_FOLDERS: Final = pytest.StashKey["PolicyFolders"]()
 _BROKEN: Final = pytest.StashKey[int]()
 """How many test files could not be collected."""
 
@@ -250,43 +172,65 @@ _BROKEN: Final = pytest.StashKey[int]()
 def _is_policy_test(file: Path, config: pytest.Config) -> bool:
     """Look at name and bytes only."""
     root = config.rootpath
+    known = _known_folder(file, config)
+    if known is not None:
+        *folders, _ = file.relative_to(known).parts
+        return _DATA not in folders and folders[:1] != [_TABLES]
     if _DATA in (file.relative_to(root) if root in file.parents else file).parts:
         return False
-    declared = _declared(config)
-    if declared and declared in file.parents:
-        return True
     try:
         with file.open("rb") as opened:
-            content = opened.read(_MAX_BYTES)
+            return _says_subject(opened.read(_MAX_BYTES))
     except OSError:
         return False
+
+
+def _known_folder(file: Path, config: pytest.Config) -> Path | None:
+    """Return the folder that is known to hold policies, if the file lies in one."""
+    root = config.rootpath
+    settings_file = _settings_file(file, root)
+    served = _folders(config).served(settings_file) if settings_file else None
+    said = next((folder for folder in (_declared(config), served) if folder in file.parents), None)
+    if said is not None:
+        return said
+    # Above rootdir a name says nothing: somebody's project may lie below a folder of that name.
+    within = [folder for folder in file.parents if folder == root or root in folder.parents]
+    named = next((folder for folder in within if folder.name == _USUAL_FOLDER), None)
+    return None if named is None or _DATA in named.relative_to(root).parts else named
+
+
+def _says_subject(content: bytes) -> bool:
+    """Say whether the key stands at the top: in the first map, whether it is indented or in braces."""
     # Without its zeros, UTF-16 reads like the rest: it is refused with a reason, not passed over.
-    return bool(_SUBJECT.search(content.replace(b"\0", b"")))
+    text = re.sub(rb"\r\n?", b"\n", _MARKS.sub(b"", content).replace(b"\0", b""))
+    lines = [line.groups() for line in _LINES.finditer(text)]
+    if not lines:
+        return False
+    indent, first = lines[0]
+    if first.startswith(b"{"):
+        return bool(_SUBJECT_IN_FLOW.search(text))
+    return any(_SUBJECT.match(line) for blanks, line in lines if blanks == indent)
+
+
+def _settings_file(file: Path, root: Path) -> Path | None:
+    """Return the nearest settings file between the test file and rootdir."""
+    for folder in file.parents:
+        found = folder / _SETTINGS_FILE
+        if found.exists() or found.is_symlink():
+            return found
+        if folder == root:
+            break
+    return None
 
 
 def _declared(config: pytest.Config) -> Path | None:
     said = str(config.getini(_INI))
-    return config.rootpath / said if said else None
+    return Path(os.path.abspath(config.rootpath / said)) if said else None  # noqa: PTH100 - links stay as pytest has them
 
 
-def _settings(file: Path | None, folder: Path) -> "LoadedSettings":
-    """Load a settings file, else the defaults: `folder` is one that holds none. Raises `SettingsError`."""
-    from usher.settings import load  # noqa: PLC0415 - the first policy test of the session
+def _folders(config: pytest.Config) -> "PolicyFolders":
+    from usher.bootstrap.policy_folders import PolicyFolders  # noqa: PLC0415 - the first policy test of the session
 
-    # The path is put below the folder, and shown in problems.
-    return load(_shown(file) if file else None, environ={}, overrides={}, folder=Path.cwd() if file else folder)
-
-
-def _load(settings: "LoadedSettings", folder: Path) -> _Folder:
-    from usher.bootstrap.testing import load_tests  # noqa: PLC0415 - the first policy test of the session
-    from usher.proof.scene import Observers  # noqa: PLC0415
-
-    return _Folder(folder, load_tests(settings, _shown(folder)), Observers())
-
-
-def _shown(path: Path) -> Path:
-    """Return the path from the working directory, as pytest shows it: what is read by it is reported by it."""
-    try:
-        return Path(os.path.relpath(path))
-    except ValueError:  # another drive
-        return path
+    if _FOLDERS not in config.stash:
+        config.stash[_FOLDERS] = PolicyFolders(_declared(config), _USUAL_FOLDER)
+    return config.stash[_FOLDERS]

@@ -26,6 +26,12 @@ _MASKS: Final = (
     (re.compile(r"\bin [0-9]+\.[0-9]+s\b"), "in …s"),
     (re.compile(r'(?<="seconds": )[0-9.e-]+'), "…"),
     (re.compile(r'(?<=\btime=")[0-9.]+'), "…"),
+    (re.compile(r"^[0-9-]+T[0-9:.]+Z (?=\[)", re.MULTILINE), "… "),
+    (re.compile(r'\b(revision(?:_in_force)?(?:=|": "| ))[0-9a-f]{16}\b'), r"\1…"),
+    (re.compile(r"\bset, [0-9a-f]{16}, answers\b"), "set, …, answers"),
+    (re.compile(r'(?<="since": ")[0-9T:-]+Z'), "…"),
+    (re.compile(r"\bdecisions\.[0-9TZ]+-[0-9]+\.jsonl\b"), "decisions.….jsonl"),
+    (re.compile(r"\b(seconds|tests)=[0-9.]+"), r"\1=…"),
 )
 _SECONDS: Final = 60
 _NOT_A_READERS: Final = ("USHER_", "PYTEST_", "PY_COLORS", "FORCE_COLOR")
@@ -73,10 +79,14 @@ def run(command: str, folder: Path) -> str:
         timeout=_SECONDS,
         check=False,
     )
-    shown = done.stdout
+    return masked(done.stdout)
+
+
+def masked(text: str) -> str:
+    """Return a text without what differs from run to run."""
     for pattern, mask in _MASKS:
-        shown = pattern.sub(mask, shown)
-    return shown
+        text = pattern.sub(mask, text)
+    return text
 
 
 def indented(text: str) -> str:

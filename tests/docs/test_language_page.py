@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.page import Block, blocks, fences, page, quoted, table
+from tests.docs.page import Block, blocks, fences, page, part, quoted, table
 from usher.bootstrap.testing import LoadedTests, load_tests, run_tests
 from usher.engine.reads import NAMES
 from usher.proof.mutation import score
@@ -60,6 +60,14 @@ def test_the_examples_would_notice_a_wrong_policy(root: Path, tmp_path: Path) ->
 def test_nothing_on_the_page_stands_outside_the_tests(language: str) -> None:
     """A block without its comment would never be looked at."""
     assert fences(page(), language) == sum(block.language == language for block in blocks(page()))
+
+
+def test_every_command_on_the_page_is_run() -> None:
+    """Each part that shows commands has a test that plays it; a new part needs one."""
+    played = ["Tutorial", "Shadow policies", "Policy tests", "Comparing two folders"]
+    assert sum(block.kind == "run" for title in played for block in blocks(part(title))) == sum(
+        block.kind == "run" for block in blocks(page())
+    )
 
 
 def keys(title: str) -> list[str]:

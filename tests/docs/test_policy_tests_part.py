@@ -6,31 +6,19 @@ from pathlib import Path
 import click
 
 from tests.docs.page import blocks, page, part, quoted, table
-from tests.docs.playing import Prepare, played
-from tests.docs.recording import record
+from tests.docs.playing import played
+from tests.docs.recording import prepared
 from usher.bootstrap.schemas import Schemas
 from usher.cli.group import usher
 from usher.proof.accounts import Standing
 
 PLAYED = [block for block in blocks(part("Policy tests")) if block.kind in {"file", "more", "run"}]
 START = [block.under("policies") for block in blocks(page()) if block.names[:1] == ("file",)]
-DECISIONS = {block.names[1]: block.names[0] for block in PLAYED if block.kind == "file" and len(block.names) > 1}
-
-
-def prepared(schemas: Schemas) -> Prepare:
-    """Return what puts a decision on record before the first command that speaks of it."""
-
-    def prepare(folder: Path, command: str) -> None:
-        for decision_id, request in DECISIONS.items():
-            if decision_id in command and not list(folder.glob("decisions.*")):
-                record(folder, request, decision_id, schemas)
-
-    return prepare
 
 
 def test_every_command_gives_what_is_shown(tmp_path: Path, schemas: Schemas) -> None:
     """From the policy and the tests at the top of the reference, every output on the page is what comes out."""
-    steps = list(played([*START, *PLAYED], tmp_path, prepared(schemas)))
+    steps = list(played([*START, *PLAYED], tmp_path, prepared(PLAYED, schemas)))
     assert len(steps) > 10
     for step in steps:
         assert step.is_as_shown, f"$ {step.command}\n{step.came}"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -317,23 +318,34 @@ LAYOUTS = {
     "mine/rules/logins.yaml": LOGINS,
     "mine/rules/deep/policies/logins_test.yaml": a_test("ini option"),
     "mine/rules/subjectless_test.yaml": "tests: []\n",
+    "mine/rules/testdata/data_test.yaml": a_test("testdata of the ini option's"),
     # The folder of the nearest settings file, which also declares a namespace.
     "served/usher.toml": '[policies]\nfolder = "../served/rules"\n[ledger.namespaces.badge]\n',
     "served/rules/logins.yaml": LOGINS,
     "served/rules/deep/policies/logins_test.yaml": a_test("settings", held_in="badge"),
+    "served/rules/typo_test.yaml": a_test("typo").replace("tests_for", "test_for"),
     # A settings file that says nothing of the folder, and the nearest folder named policies.
     "named/usher.toml": '[policies]\nfolder = "elsewhere"\n',
     "named/policies/logins.yaml": LOGINS,
     "named/policies/deep/logins_test.yaml": a_test("named policies"),
+    "named/policies/empty_test.yaml": "",
     # The file's own folder.
     "own/logins.yaml": LOGINS,
     "own/logins_test.yaml": a_test("own folder"),
+    "own/indented_test.yaml": "# A comment.\n---\n" + indent(a_test("indented"), "  "),
+    "own/braces_test.yaml": "{fixtures: {ann: {user: {login: ann@example.com}}}, 'tests_for': logins,\n"
+    " tests: [{name: in braces, given: ann, expect: {set: {}}}]}\n",
+    "own/returns_test.yaml": a_test("carriage returns").replace("\n", "\r"),
     # Settings that cannot be used.
     "wrong/usher.toml": "[server]\nport = true\n",
     "wrong/logins_test.yaml": a_test("wrong settings"),
     # Data and what others call tests.
     "named/policies/testdata/data_test.yaml": a_test("testdata"),
     "named/policies/tables/data_test.yaml": a_test("tables"),
+    "others/testdata/policies/data_test.yaml": a_test("testdata above"),
+    "others/typo_test.yaml": a_test("typo of others").replace("tests_for", "test_for"),
+    "others/empty_test.yaml": "",
+    "others/list_test.yaml": "- tests_for: logins\n",
     "named/policies/.hidden/logins_test.yaml": a_test("hidden"),
     "others/compose_test.yaml": "services:\n  tests_for: logins\n",
     "others/latin_test.yml": "name: \xe4\n",
@@ -352,7 +364,8 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> PytestRun:
 
 def test_a_file_belongs_to_the_folder_that_is_declared_or_named(layouts: PytestRun) -> None:
     """The ini option's folder, else the settings', else the nearest one named policies, else the file's own."""
-    assert layouts.passed == {"ini option", "settings", "named policies", "own folder", "test_code"}
+    own = {"own folder", "indented", "in braces", "carriage returns"}
+    assert layouts.passed == {"ini option", "settings", "named policies", *own, "test_code"}
     assert not layouts.failed
 
 
@@ -361,12 +374,55 @@ def test_variables_do_not_count_and_faulty_settings_do(layouts: PytestRun) -> No
     assert layouts.code == 1
     assert "wrong/usher.toml:2:1: " in layouts.out
     assert "nowhere.toml" not in layouts.out
-    assert layouts.out.count("ERROR collecting") == 2
+    assert layouts.out.count("ERROR collecting") == 4
 
 
-def test_in_the_ini_options_folder_a_test_without_a_subject_is_an_error(layouts: PytestRun) -> None:
+def test_in_a_folder_of_policies_a_test_without_a_subject_is_an_error(layouts: PytestRun) -> None:
     """There it is no one else's file: to `usher test` it is an error as well."""
     assert "mine/rules/subjectless_test.yaml:1:1: missing-key: " in layouts.out
+    assert "served/rules/typo_test.yaml:1:1: unknown-key: test_for is not known here; did you mean tests_for?" in (
+        layouts.out
+    )
+    assert "named/policies/empty_test.yaml: no-tests: " in layouts.out
+
+
+def test_the_name_of_a_folder_above_rootdir_says_nothing(tmp_path: Path) -> None:
+    """A project may lie in a folder that is called policies for reasons of its own."""
+    files = {"pytest.ini": PYTEST_INI, "compose_test.yaml": "services: {}\n", "test_code.py": "def test_code(): pass\n"}
+    ran = run_pytest(write(tmp_path / "policies" / "project", files))
+    assert (ran.code, ran.passed) == (0, {"test_code"}), ran.out
+
+
+def test_half_a_character_hides_no_other_file(tmp_path: Path) -> None:
+    """Its problems can be told, also between processes, and the other files are run."""
+    half = 'tests_for: "\\ud800"\n' + a_test("half").partition("\n")[2].replace("ann@", "\\ud801@")
+    files = {
+        "policies/logins.yaml": LOGINS,
+        "policies/half_test.yaml": half,
+        "policies/whole_test.yaml": a_test("whole"),
+    }
+    ran = run_pytest(write(tmp_path, {"pytest.ini": PYTEST_INI, **files}), "-n", "2")
+    assert (ran.code, ran.passed) == (1, {"whole"}), ran.out
+    assert "policies/half_test.yaml:1:12: not-unicode: " in ran.out
+    assert "unknown-policy: \\ud800 is not in this folder" in ran.out
+
+
+def test_a_defect_of_ours_fails_the_files_alone(tmp_path: Path) -> None:
+    """Whatever comes out of loading a folder: all other tests are run, and no traceback of ours is shown."""
+    breaking = """\
+import usher.bootstrap.policy_folders
+
+def broken(*_):
+    raise ZeroDivisionError("nobody thought of that")
+
+usher.bootstrap.policy_folders.load_tests = broken
+"""
+    files = {"conftest.py": breaking, "policies/logins.yaml": LOGINS, "policies/logins_test.yaml": a_test("one")}
+    files["test_code.py"] = "def test_code(): pass\n"
+    ran = run_pytest(write(tmp_path, {"pytest.ini": PYTEST_INI, **files}))
+    assert (ran.code, ran.passed) == (1, {"test_code"}), ran.out
+    assert "its policy folder cannot be loaded: ZeroDivisionError: nobody thought of that" in ran.out
+    assert "policy_folders.py" not in ran.out
 
 
 def test_a_run_without_policy_tests_imports_nothing(tmp_path: Path) -> None:

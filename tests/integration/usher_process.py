@@ -157,8 +157,9 @@ class UsherProcess:
         self.err.whole()
 
     def decisions(self) -> list[dict[str, object]]:
-        """Return what is on record in the working directory."""
-        return [json.loads(line) for line in self.decision_log_text().splitlines()]
+        """Return what is on record in the working directory, but for what shadow policies would have done."""
+        lines = [json.loads(line) for line in self.decision_log_text().splitlines()]
+        return [line for line in lines if line["shadow"] is not True]
 
     def decision_log_text(self) -> str:
         """Return the decision log as it stands on the disk."""

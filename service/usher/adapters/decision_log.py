@@ -80,6 +80,10 @@ class DecisionLog:
             except OSError as error:
                 raise DecisionLogError(self.path, _reason(error)) from None
 
+    def redact_with(self, redactor: Redactor | None) -> None:
+        """Redact the records to come otherwise; one assignment, so any thread may be writing."""
+        self._redactor = redactor
+
     def append(self, record: DecisionRecord) -> None:
         """Write the record; returns when the system has it. Never raises."""
         failure: str | None

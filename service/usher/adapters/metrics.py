@@ -4,15 +4,26 @@ Owns names, labels and buckets; docs/operations.md lists them and a test keeps i
 targets, outcomes and statuses: never a profile value. Values of prometheus-client hold a lock: all threads may count.
 """
 
+import time
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from usher.answer.record import DecisionRecord
 from usher.domain.decision import ClaimTrace, Outcome, Verdict
 
 GRANTED: Final = "granted"
 EXHAUSTED: Final = "exhausted"
+ACCEPTED: Final = "accepted"
+REJECTED: Final = "rejected"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 # Fine where decisions are, and around the 3 s after which Okta creates the user by itself.
@@ -24,8 +35,8 @@ class _Labelled:
 
     __slots__ = ("_children", "_counter")
 
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
+    def __init__(self, registry: CollectorRegistry, name: str, documentation: str, label: str) -> None:
+        self._counter = Counter(name, documentation, (label,), registry=registry)
         self._children: dict[str, Counter] = {}
 
     def child(self, label: str) -> Counter:
@@ -34,6 +45,70 @@ class _Labelled:
         if child is None:
             child = self._children[label] = self._counter.labels(label)
         return child
+
+    def begin_at_zero(self, *labels: str) -> None:
+        """Show series that count nothing yet."""
+        for label in labels:
+            self.child(label)
+
+
+class ShadowMetrics:
+    """Counts what shadow policies would do."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests: Final = _Labelled(
+            registry,
+            "usher_shadow_requests",
+            "What the shadow policies would have made of answered calls.",
+            "outcome",
+        )
+        self._changes: Final = _Labelled(
+            registry, "usher_shadow_changes", "Targets that the shadow policies would have changed.", "target"
+        )
+
+    def shadowed(self, record: DecisionRecord, targets: tuple[str, ...]) -> None:
+        """Count one shadow decision, and the targets it would have changed."""
+        self._requests.child(record.outcome.value).inc()
+        for target in targets:
+            self._changes.child(target).inc()
+
+
+class ReloadMetrics:
+    """Counts what becomes of policy sets, and tells which one is in force."""
+
+    def __init__(self, registry: CollectorRegistry, revision: str) -> None:
+        self._reloads: Final = _Labelled(
+            registry, "usher_policy_reloads", "Policy sets that were looked at because something had changed.", "result"
+        )
+        self._reloads.begin_at_zero(ACCEPTED, REJECTED)
+        self._rejected: Final = Gauge(
+            "usher_policy_rejected",
+            "1 while the newest policy set is rejected and an older one answers.",
+            registry=registry,
+        )
+        self._accepted_at = time.monotonic()
+        age = Gauge(
+            "usher_policy_accepted_age_seconds", "Time since a policy set was last accepted.", registry=registry
+        )
+        age.set_function(lambda: time.monotonic() - self._accepted_at)
+        self._revision: Final = Info("usher_policy_revision", "The policy set in force.", registry=registry)
+        self._revision.info({"revision": revision})
+
+    def accepted(self, revision: str) -> None:
+        """Count a policy set that went into force."""
+        self._reloads.child(ACCEPTED).inc()
+        self._revision.info({"revision": revision})
+        self.settled()
+
+    def settled(self) -> None:
+        """Note that what lies in the folder is what is in force."""
+        self._accepted_at = time.monotonic()
+        self._rejected.set(0)
+
+    def rejected(self) -> None:
+        """Count a policy set that did not go into force."""
+        self._reloads.child(REJECTED).inc()
+        self._rejected.set(1)
 
 
 class Metrics:
@@ -70,15 +145,13 @@ class Metrics:
             buckets=BUCKETS_SECONDS,
             registry=self._registry,
         )
+        self.shadows: Final = ShadowMetrics(self._registry)
+        self.reloads: Final = ReloadMetrics(self._registry, revision)
         build = Info("usher_build", "The version that runs.", registry=self._registry)
         build.info({"version": version})
-        self._revision: Final = Info("usher_policy_revision", "The policy set in force.", registry=self._registry)
-        self._revision.info({"revision": revision})
-        for outcome in Outcome:
-            # An alert on a rate needs the series to be there before the first call ends so.
-            self._requests.child(outcome.value)
-        for result in (GRANTED, EXHAUSTED):
-            self._claims.child(result)
+        # An alert on a rate needs the series to be there before the first call ends so.
+        self._requests.begin_at_zero(*(outcome.value for outcome in Outcome))
+        self._claims.begin_at_zero(GRANTED, EXHAUSTED)
 
     def decided(self, record: DecisionRecord) -> None:
         """Count one decision with its rules, conflicts and errors."""
@@ -117,7 +190,7 @@ class Metrics:
         return generate_latest(self._registry), CONTENT_TYPE
 
     def _labelled(self, name: str, documentation: str, label: str) -> _Labelled:
-        return _Labelled(Counter(name, documentation, [label], registry=self._registry))
+        return _Labelled(self._registry, name, documentation, label)
 
     def _plain(self, name: str, documentation: str) -> Counter:
         return Counter(name, documentation, registry=self._registry)

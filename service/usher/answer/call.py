@@ -13,6 +13,7 @@ from usher.answer.record import DecisionRecord, judgement
 from usher.domain.command import Command
 from usher.domain.decision import Decision, Outcome
 from usher.domain.request import ImportRequest
+from usher.engine import PolicySet
 from usher.errors import UsherError
 
 MAX_RECORDED_BYTES: Final = 131_072
@@ -36,6 +37,7 @@ class Call:
         "input",
         "input_bytes",
         "now",
+        "policies",
         "request",
         "revision",
         "stages",
@@ -50,6 +52,7 @@ class Call:
         self.stages: dict[str, float] = {}
         self._last = arrived
         self.revision = ""
+        self.policies: PolicySet | None = None
         self.input: object = None
         self.input_bytes = 0
         self.request: ImportRequest | None = None

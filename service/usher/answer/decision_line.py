@@ -33,6 +33,7 @@ def account(record: DecisionRecord) -> dict[str, object]:
         # APPSEC: the rule alone: a hold's text is written for Okta's console and may quote a profile.
         "hold": [hold.rule for hold in record.holds],
         "debug": published(record.debug) if record.debug else {},
+        "shadow": record.shadow,
     }
 
 

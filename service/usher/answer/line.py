@@ -20,6 +20,7 @@ from usher.answer.record import DecisionLog, DecisionRecord, Meter
 from usher.answer.render import quarantine, render
 from usher.answer.replay import ReplayStore
 from usher.answer.reply import Reply
+from usher.answer.shadow import Shadow
 from usher.cel import DEFAULT_LIMITS, Budget, BudgetExceeded, Limits
 from usher.domain.command import Command
 from usher.domain.decision import Decision, Outcome
@@ -72,6 +73,7 @@ class AnswerLine:
     options: AnswerOptions
     stores: Stores
     on_fault: Callable[[str, Exception], None]
+    shadow: Shadow | None = None
     clock: Clock = time.time_ns
 
     def answer(self, body: bytes, arrived: float) -> Reply:
@@ -92,6 +94,7 @@ class AnswerLine:
         call.check_deadline()
         policies = self.policies()
         call.revision = policies.revision
+        call.policies = policies
         key = self.replay.key(body, policies.revision)
         if (known := self.replay.find(key)) is not None:
             self.meter.replayed()
@@ -147,8 +150,14 @@ class AnswerLine:
         body = checked_bytes(answer, self.response_shape)
         call.passed("check")
         call.check_deadline()
-        self._record(call.record(outcome, decision=decision, commands=commands))
-        return Reply(200, body, call.decision_id, outcome)
+        record = call.record(outcome, decision=decision, commands=commands)
+        self._record(record)
+        return Reply(200, body, call.decision_id, outcome, afterwards=self._afterwards(record, call))
+
+    def _afterwards(self, record: DecisionRecord, call: Call) -> Callable[[], None] | None:
+        if self.shadow is None or call.request is None or call.policies is None:
+            return None
+        return self.shadow.after(call.policies, call.request, record, call.now)
 
     def _invalid(self, faults: tuple[Fault, ...], call: Call) -> Reply:
         causes = [

@@ -46,7 +46,8 @@ class DecisionRecord:
 
     `timestamp` is RFC 3339 in UTC with milliseconds; `faults` are schema faults as `path: code`, for `invalid` only.
     `stages` maps the stages that were passed, in order, to milliseconds. `ending` is None when no policy was asked. An
-    undecided call keeps what was decided before it failed: claims stand.
+    undecided call keeps what was decided before it failed: claims stand. `shadow`: what the shadow policies would have
+    done, of which nothing was answered.
     """
 
     decision_id: str
@@ -71,6 +72,7 @@ class DecisionRecord:
     remembered: tuple[Remembered, ...] = ()
     lookups: tuple[Lookup, ...] = ()
     debug: Mapping[str, object] = field(default_factory=dict)
+    shadow: bool = False
 
 
 def judgement(decision: Decision | None) -> Judgement:

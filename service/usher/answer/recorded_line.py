@@ -74,6 +74,7 @@ def _record(line: Mapping[str, object]) -> DecisionRecord:
             for entry in _maps(line.get("remembered"))
         ),
         lookups=tuple(map(_lookup, _maps(line.get("lookups")))),
+        shadow=line.get("shadow") is True,
         debug=_map(line["debug"]) if isinstance(line["debug"], dict) else {"": line["debug"]},
     )
 

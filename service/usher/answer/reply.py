@@ -1,6 +1,7 @@
 """What the line hands back for one call: bytes, and what became of it. Frozen values."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from usher.domain.decision import Outcome
 
@@ -10,7 +11,7 @@ class Reply:
     """The answer to one call, ready to send.
 
     `status` is 200 for everything that could be parsed, 400 for what could not; then `decision_id` and `outcome` are
-    None.
+    None. `afterwards` is to be called once the answer has left, on the same thread; it never raises.
     """
 
     status: int
@@ -18,3 +19,4 @@ class Reply:
     decision_id: str | None
     outcome: Outcome | None
     replayed: bool = False
+    afterwards: Callable[[], None] | None = field(default=None, compare=False)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from usher.answer.line import AnswerOptions
-from usher.answer.record import DecisionRecord, judgement
-from usher.answer.render import render
+from usher.answer.record import DecisionRecord
 from usher.answer.reply import Reply
+from usher.answer.shadow import shadow_record
 from usher.bootstrap.schemas import Schemas
-from usher.cel import DEFAULT_LIMITS, Budget, BudgetExceeded, Limits
-from usher.domain.decision import Outcome
+from usher.cel import DEFAULT_LIMITS, Budget, Limits
 from usher.domain.request import ImportRequest
-from usher.engine import Circumstances, MemoryDirectory, MemoryLedger, Namespace, PolicySet, Stores, decide
+from usher.engine import Circumstances, MemoryDirectory, MemoryLedger, Namespace, PolicySet, Stores
+from usher.engine.overlay import overlaid
 from usher.proof.accounts import Accounts, RuleAccount
 from usher.proof.found import DECIDED
 from usher.proof.rehearsal import Kept, OnFault, Rehearsal
@@ -91,21 +91,9 @@ class Evaluation:
                 yield record, tuple(Accounts(self._policies, record, scene).all(shadow=shadow))
 
     def _shadow(self, record: DecisionRecord, now: int) -> DecisionRecord | None:
-        """Return what the shadow policies would have decided, after the answer and on a copy of the ledger."""
-        if not any(policy.shadow for policy in self._policies.policies) or not isinstance(record.input, dict):
+        """Return what the shadow policies would have decided, after the answer and on an overlay."""
+        if not self._policies.has_shadows or not isinstance(record.input, dict):
             return None
         request = ImportRequest.from_wire(record.input)
-        overlay = replace(self._stores, ledger=MemoryLedger(self._ledger.held))
-        circumstances = Circumstances(
-            now, Budget(deadline=time.monotonic() + EVALUATION_SECONDS, limits=self._limits), overlay
-        )
-        try:
-            decision = decide(self._policies, request, circumstances, shadow=True)
-        except BudgetExceeded:
-            return replace(record, outcome=Outcome.UNDECIDED, commands=(), **judgement(None))
-        if decision.holds:
-            return replace(record, outcome=Outcome.HOLD, commands=(), **judgement(decision))
-        rendered = render(decision, request, self._policies.profiles)
-        decision = replace(decision, faults=(*decision.faults, *rendered.faults))
-        outcome = Outcome.COMMANDS if rendered.commands else Outcome.DEFAULT
-        return replace(record, outcome=outcome, commands=rendered.commands, **judgement(decision))
+        budget = Budget(deadline=time.monotonic() + EVALUATION_SECONDS, limits=self._limits)
+        return shadow_record(self._policies, request, record, Circumstances(now, budget, overlaid(self._stores)))

@@ -22,3 +22,7 @@ class PoliciesInForce:
     def since(self) -> datetime:
         """Return when the set took effect."""
         return self._current[1]
+
+    def replace(self, policy_set: PolicySet, since: datetime) -> None:
+        """Put another set into force: calls that have begun end with the one they began with."""
+        self._current = (policy_set, since)

@@ -55,6 +55,11 @@ def folder_of(loaded: LoadedSettings, folder: Path | None) -> Path:
     return folder or loaded.settings.policies.folder or shipped_policies()
 
 
+def schemas_of(loaded: LoadedSettings) -> Path:
+    """Return the settings' schema folder, else the shipped one."""
+    return loaded.settings.schemas.folder or shipped_schemas()
+
+
 def load_source(loaded: LoadedSettings, folder: Path | None = None) -> PolicySource:
     """Load `folder`, else the settings' folder, else the shipped policies.
 
@@ -62,7 +67,7 @@ def load_source(loaded: LoadedSettings, folder: Path | None = None) -> PolicySou
     """
     settings = loaded.settings
     chosen = folder_of(loaded, folder)
-    schemas = load_schemas(settings.schemas.folder or shipped_schemas())
+    schemas = load_schemas(schemas_of(loaded))
     if schemas.profiles.profiles is not None:
         check_attributes(loaded, schemas.profiles.profiles)
     policies = load_policies(

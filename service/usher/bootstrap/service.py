@@ -3,12 +3,13 @@
 Owns the wiring of `usher serve` and nothing that runs per request. Main thread only.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -16,31 +17,28 @@ from usher.adapters.decision_log import DecisionLog
 from usher.adapters.keys import redaction_key
 from usher.adapters.metrics import Metrics
 from usher.adapters.redaction import Redactor
+from usher.adapters.watching import hints
 from usher.answer.line import AnswerLine, AnswerOptions
 from usher.answer.replay import ReplayStore
+from usher.answer.shadow import Shadow
+from usher.bootstrap.first_set import FirstSet, first_set
 from usher.bootstrap.in_force import PoliciesInForce
+from usher.bootstrap.keeper import Keeper
+from usher.bootstrap.looks import Folders
 from usher.bootstrap.operations import OperationsView
-from usher.bootstrap.policies import PolicySource, limits_of, load_source
+from usher.bootstrap.policies import folder_of, limits_of, schemas_of
 from usher.bootstrap.pulse import Pulse
-from usher.bootstrap.schemas import Schemas
+from usher.bootstrap.schemas import Schemas, load_schemas
 from usher.bootstrap.stores import memory_stores
-from usher.domain.place import Problem
-from usher.engine import PolicySet
-from usher.errors import UsherError, fault_place
-from usher.settings import LoadedSettings, ServerSettings, Settings, read_secrets
+from usher.engine import PolicySet, Stores
+from usher.errors import fault_place
+from usher.settings import LoadedSettings, PolicySettings, ServerSettings, Settings, read_secrets
 from usher.web.app import create_hook_app, create_operations_app
 from usher.web.auth import Authentication, HeaderAuthentication, NoAuthentication
 from usher.web.serving import Listener, ListenerOptions
 
-
-class PoliciesRefusedError(UsherError):
-    """The policy folder has errors; without a set the service does not start."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = problems
-        super().__init__(
-            "\n".join([*map(str, problems), "the policies have errors: mend them, `usher check` shows them all"])
-        )
+_JOIN_SECONDS: Final = 2.0
+"""A look at the folder that is under way at the stop may end; nothing it does is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,8 @@ class Service:
     operations: Listener
     view: OperationsView
     policies: PoliciesInForce
-    source: PolicySource
+    first: FirstSet
+    folders: Folders
     decision_log_file: Path
 
 
@@ -66,40 +65,88 @@ def built_service(
     settings = loaded.settings
     # APPSEC: secrets first: a service that would let everybody in must not even open its files.
     authentication = _authentication(loaded, environ, authenticated=authenticated)
-    source = load_source(loaded)
-    policy_set = source.loaded.policy_set
-    if policy_set is None:
-        raise PoliciesRefusedError(source.loaded.errors)
+    folders = folders_of(loaded)
+    schemas = load_schemas(folders.schemas)
+    first = first_set(loaded, schemas, folders)
+    policy_set = first.in_force()
     metrics = Metrics(version=metadata.version("okta-usher"), revision=policy_set.revision)
     decision_log = DecisionLog(settings.decisions.file, _redactor(loaded, policy_set), metrics.lost)
     try:
         decision_log.open()  # an unwritable folder is said at the start, not at the first decision
-        policies = PoliciesInForce(policy_set, datetime.now(UTC))
-        pulse = Pulse(metrics)
-        view = _view(source, policies, pulse, decision_log, metrics)
-        line = _line(settings, source.schemas, policies, decision_log, pulse)
+        policies, pulse = first.in_force, Pulse(metrics)
+        keeper = _keeper(loaded, schemas, first, folders, decision_log, metrics)
+        view = _view(settings, keeper, pulse, decision_log, metrics)
+        stores = memory_stores(settings.ledger)
+        shadow = Shadow(decision_log, metrics.shadows, stores, _report_fault, limits_of(settings.cel))
+        line = _line(settings, schemas, policies, decision_log, pulse, stores, shadow)
         hook_app = create_hook_app(
             line, authentication, refusals=metrics, body_limit_bytes=settings.server.body_limit_bytes
         )
-        yield Service(
-            hook=Listener(hook_app, _hook_options(settings.server), refusals=metrics),
-            operations=Listener(create_operations_app(view, authentication), _operations_options(settings.server)),
-            view=view,
-            policies=policies,
-            source=source,
-            decision_log_file=decision_log.path,
-        )
+        with watching(keeper, settings.policies):
+            yield Service(
+                hook=Listener(hook_app, _hook_options(settings.server), refusals=metrics),
+                operations=Listener(create_operations_app(view, authentication), _operations_options(settings.server)),
+                view=view,
+                policies=policies,
+                first=first,
+                folders=folders,
+                decision_log_file=decision_log.path,
+            )
     finally:
         decision_log.close()
 
 
+def folders_of(loaded: LoadedSettings) -> Folders:
+    """Return where policies, schemas and state lie, as the settings say or as shipped."""
+    return Folders(folder_of(loaded, None), schemas_of(loaded), loaded.settings.state.folder)
+
+
+@contextmanager
+def watching(keeper: Keeper, settings: PolicySettings) -> Iterator[None]:
+    """Watch the folders for as long as the block runs, on a thread of its own."""
+    stop = threading.Event()
+    folders = (keeper.folders.policies, keeper.folders.schemas)
+    seen = hints(folders, every_seconds=settings.rescan_seconds, stop=stop, polling=settings.watch == "polling")
+    thread = threading.Thread(target=keeper.run, args=(seen,), name="usher-policy-watch", daemon=True)
+    if settings.reload:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if settings.reload:
+            thread.join(_JOIN_SECONDS)
+
+
+def _keeper(
+    loaded: LoadedSettings,
+    schemas: Schemas,
+    first: FirstSet,
+    folders: Folders,
+    decision_log: DecisionLog,
+    metrics: Metrics,
+) -> Keeper:
+    """Return the keeper of the set that is in force, told what the service starts with."""
+    keeper = Keeper(
+        loaded,
+        schemas,
+        folders,
+        first.in_force,
+        meter=metrics.reloads,
+        before_swap=lambda made: decision_log.redact_with(_redactor(loaded, made)),
+        memory=first.memory,
+    )
+    keeper.started_with(first.verdict, rejected=first.rejected)
+    return keeper
+
+
 def _view(
-    source: PolicySource, policies: PoliciesInForce, pulse: Pulse, decision_log: DecisionLog, metrics: Metrics
+    settings: Settings, keeper: Keeper, pulse: Pulse, decision_log: DecisionLog, metrics: Metrics
 ) -> OperationsView:
     return OperationsView(
         version=metadata.version("okta-usher"),
-        policies=policies,
-        folder=str(source.folder),
+        keeper=keeper,
+        settings=settings.policies,
         pulse=pulse,
         decision_log=str(decision_log.path),
         losses=lambda: decision_log.losses,
@@ -108,7 +155,13 @@ def _view(
 
 
 def _line(
-    settings: Settings, schemas: Schemas, policies: PoliciesInForce, decision_log: DecisionLog, pulse: Pulse
+    settings: Settings,
+    schemas: Schemas,
+    policies: PoliciesInForce,
+    decision_log: DecisionLog,
+    pulse: Pulse,
+    stores: Stores,
+    shadow: Shadow,
 ) -> AnswerLine:
     server, hold = settings.server, settings.hold
     return AnswerLine(
@@ -121,8 +174,9 @@ def _line(
         options=AnswerOptions(
             server.deadline_seconds, server.undecided, hold.answer, hold.quarantine, limits_of(settings.cel)
         ),
-        stores=memory_stores(settings.ledger),
+        stores=stores,
         on_fault=_report_fault,
+        shadow=shadow,
     )
 
 

@@ -72,7 +72,7 @@ def run_tests(tests: LoadedTests, *, name: str = "", covering: bool = False, mut
     coverage = Coverage(suite.policy_set) if covering else None
     results = tuple(run_files(files, tests.world, watcher=coverage))
     judged = None
-    if mutating and all(result.passed for result in results):
+    if mutating and results and all(result.passed for result in results):
         judged = tuple(judge(mutant, files, tests.world) for mutant in mutants(suite.policy_set))
     covered = coverage.covered() if coverage else None
     return ProofRun(suite.problems, results, covered, judged, time.monotonic() - began)

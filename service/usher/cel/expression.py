@@ -5,6 +5,7 @@ An `Expression` is immutable and serves every thread at once; each evaluation ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from usher.cel.signatures import Functions
 from usher.cel.syntax import Junction, Node, start_of
 from usher.cel.values import Kind
 
+_WORD = re.compile(r"\S+")
 _NO_FUNCTIONS: Mapping[str, Callable[..., object]] = {}
 
 
@@ -54,24 +56,22 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """An expression's tree, read and checked, and its text by parts: `spans` are offsets by the id of a node."""
+    """An expression's tree, read and checked, and its text by parts.
+
+    `spans` are offsets by the id of a node; `clean` is the text of the same length that the parser saw.
+    """
 
     node: Node
     inference: Inference
     slots: int
     text: str
+    clean: str
     spans: Mapping[int, tuple[int, int]]
-    comments: Mapping[int, int]
 
     def source(self, node: Node) -> str:
-        """Return a node's own text on one line, without comments."""
+        """Return a node's own text on one line, without comments; what is in its strings stays as it is."""
         begin, end = self.spans.get(id(node), (0, len(self.text)))
-        pieces = []
-        for start, stop in self.comments.items():
-            if begin <= start < end:
-                pieces.append(self.text[begin:start])
-                begin = stop
-        return " ".join("".join([*pieces, self.text[begin:end]]).split())
+        return " ".join(self.text[word.start() : word.end()] for word in _WORD.finditer(self.clean, begin, end))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +182,7 @@ def understood(text: str, basis: Basis, *, boolean: bool = False) -> Understood:
         problems.append(ExpressionProblem("not-boolean", message, *start_of(node)))
     if problems:
         raise CompileError(tuple(problems))
-    return Understood(node, inference, reader.slots, text, reader.spans, scanned.comments)
+    return Understood(node, inference, reader.slots, text, scanned.text, reader.spans)
 
 
 def _assembled(text: str, found: Understood, basis: Basis) -> Expression:

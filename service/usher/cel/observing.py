@@ -36,12 +36,13 @@ class Sighting:
     """What one evaluation came to.
 
     `value` is None after an `error`. `outcomes` holds, for each part, what it came to: a part in a macro may come to
-    both. `reason` tells which part decided.
+    both. `failed` says for each part whether it failed. `reason` tells which part decided.
     """
 
     value: object
     error: Fault | None
     outcomes: tuple[frozenset[bool], ...]
+    failed: tuple[bool, ...]
     reason: Reason
 
 
@@ -70,7 +71,10 @@ class Observed:
         outcomes: list[set[bool]] = [set() for _ in self.parts]
         for identity, index in self._indexes.items():
             outcomes[index] |= frame.outcomes.get(identity, set())
-        return Sighting(value, error, tuple(map(frozenset, outcomes)), reason_for(seen, error))
+        failed = [False] * len(self.parts)
+        for identity in self._indexes.keys() & frame.failures.keys():
+            failed[self._indexes[identity]] = True
+        return Sighting(value, error, tuple(map(frozenset, outcomes)), tuple(failed), reason_for(seen, error))
 
 
 def observe(expression: Expression) -> Observed:

@@ -168,6 +168,9 @@ def _sights(seen: Seen, node: Node) -> Iterator[Sight]:
             yield _field(seen, node)
         case Macro():
             yield from _operand(seen, node.source)
+            for part in (node.body, *([node.keep] if node.keep else [])):
+                for free in _free(part, node.slot):
+                    yield from _operand(seen, free) if _is_path(free) else _sights(seen, free)
         case _ if _is_path(node):
             if not isinstance(seen.value(node), bool):
                 yield from _operand(seen, node)
@@ -182,7 +185,8 @@ def _operand(seen: Seen, node: Node) -> Iterator[Sight]:
         return
     value = seen.value(node)
     if _is_path(node):
-        if _root(node) not in _QUIET_ROOTS or not isinstance(value, dict | list):
+        whole_profile = isinstance(node, Name) and isinstance(value, dict)
+        if not whole_profile and (_root(node) not in _QUIET_ROOTS or not isinstance(value, dict | list)):
             if value is not NOTHING:
                 yield Sight(seen.found.source(node), value, _note(seen, node))
             elif seen.is_absent(node):
@@ -190,8 +194,34 @@ def _operand(seen: Seen, node: Node) -> Iterator[Sight]:
         return
     if value is not NOTHING:
         yield Sight(seen.found.source(node), value)
-    for child in (node.source,) if isinstance(node, Macro) else children(node):
+    for child in _asked(seen, node):
         yield from _operand(seen, child)
+
+
+def _asked(seen: Seen, node: Node) -> tuple[Node, ...]:
+    """Return the parts of an operand that were looked at: not the other branch, nor what came after the answer."""
+    match node:
+        case Macro():
+            return (node.source,)
+        case Choice():
+            return (node.condition, node.then if seen.value(node.condition) is True else node.otherwise)
+        case Junction():
+            return tuple(part for part in node.operands if id(part) in seen.values or id(part) in seen.failures)
+        case _:
+            return children(node)
+
+
+def _free(node: Node, slot: int) -> Iterator[Node]:
+    """Yield the largest parts of a macro's body that are the same at every turn."""
+    if not _reads(node, slot):
+        yield node
+        return
+    for child in children(node):
+        yield from _free(child, slot)
+
+
+def _reads(node: Node, slot: int) -> bool:
+    return (isinstance(node, Local) and node.slot == slot) or any(_reads(child, slot) for child in children(node))
 
 
 def _note(seen: Seen, node: Node) -> str:

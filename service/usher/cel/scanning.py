@@ -57,13 +57,12 @@ _LAST_CODE_POINT = 0x10FFFF
 class Scanned:
     """What the parser gets (`text`) and what it must not see.
 
-    Values of literals, `quoted` fields and the ends of `comments` by their offset.
+    Values of literals and `quoted` fields by their offset. Blanks in `text` stand outside of strings, or in comments.
     """
 
     text: str
     literals: dict[int, str | bytes | bool | None]
     quoted: dict[int, str]
-    comments: dict[int, int]
 
 
 def place_of(text: str, offset: int) -> tuple[int, int]:
@@ -95,7 +94,6 @@ class _Scan:
         self.clean: list[str] = []
         self.literals: dict[int, str | bytes | bool | None] = {}
         self.quoted: dict[int, str] = {}
-        self.comments: dict[int, int] = {}
         self.brackets: list[int] = []
         self.after_operand = False
         self.after_dot = False
@@ -113,7 +111,7 @@ class _Scan:
         if self.brackets:
             opened = self.brackets[-1]
             raise refusal(self.text, opened, f"'{self.text[opened]}' is never closed")
-        return Scanned("".join(self.clean), self.literals, self.quoted, self.comments)
+        return Scanned("".join(self.clean), self.literals, self.quoted)
 
     def _take(self, kind: str, match: re.Match[str]) -> int:
         lexeme, offset = match[0], match.start()
@@ -129,7 +127,6 @@ class _Scan:
             self.literals[offset] = _CONSTANTS[lexeme]
             lexeme = '"' + "x" * (len(lexeme) - 2) + '"'
         if kind == "comment":
-            self.comments[offset] = match.end()
             lexeme = " " * len(lexeme)
         self.clean.append(lexeme)
         if kind not in {"space", "comment"}:

@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from usher.adapters.service_log import configure
-from usher.bootstrap.service import PoliciesRefusedError, Service, built_service
+from usher.bootstrap.candidates import Verdict
+from usher.bootstrap.first_set import PoliciesRefusedError
+from usher.bootstrap.service import Service, built_service
 from usher.bootstrap.stores import claims_anything
 from usher.cli.group import FINDINGS
 from usher.cli.options import config_option, set_option, settings_in_force
@@ -63,13 +65,24 @@ def run_service(
 def announce(service: Service) -> None:
     """Say on standard error what is served, from where, and where it is recorded."""
     in_force = service.policies()
-    for problem in service.source.loaded.problems:
+    if service.first.rejected is not None:
+        _say_fallen_back(service, service.first.rejected)
+    for problem in service.first.verdict.problems:
         say(f"warning: {problem}")
     if claims_anything(in_force):
         forgotten = "what policies claim is forgotten when this process stops, and given out anew"
         say(f"warning: the ledger is in memory only: {forgotten}")
     count = f"{len(in_force.policies)} policies, {len(in_force.rules)} rules"
-    say(f"policies    {service.source.folder} ({count}, revision {in_force.revision})")
+    source = "the last good set" if service.first.rejected else str(service.folders.policies)
+    say(f"policies    {source} ({count}, revision {in_force.revision})")
     say(f"decisions   {service.decision_log_file}")
     say(f"operations  http://{service.operations.address}/status")
     say(f"ready       http://{service.hook.address}{HOOK_PATH}")
+
+
+def _say_fallen_back(service: Service, rejected: Verdict) -> None:
+    """Say loudly that it is not the folder's own policies that answer."""
+    for problem in rejected.errors:
+        say(f"error: {problem}")
+    answering = f"the last good set, {service.policies().revision}, answers instead"
+    say(f"WARNING: the policies in {service.folders.policies} are rejected: {answering}")

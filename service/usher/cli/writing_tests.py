@@ -11,6 +11,7 @@ import click
 from usher.adapters.decision_search import find_decision
 from usher.adapters.files import create_file
 from usher.answer.recorded_line import record_of
+from usher.bootstrap.anonymity import anonymous
 from usher.bootstrap.policies import PolicySource, load_source, world_of
 from usher.cli.group import FINDINGS
 from usher.cli.talk import say
@@ -46,9 +47,9 @@ def write_test(
     if policy is not None:
         text, path = scaffold(policy_set, policy, world), _beside(source, policy)
     else:
-        record = record_of(find_decision(loaded.settings.decisions.file, decision_id or ""))
+        record = record_of(find_decision(loaded.settings.decisions.file, decision_id or "").line)
         try:
-            text = decision_as_test(record, policy_set, world)
+            text = decision_as_test(anonymous(record, loaded, policy_set), policy_set, world)
         except NotReproducibleError as error:
             say(f"usher: {error}")
             sys.exit(FINDINGS)

@@ -40,3 +40,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.code}: {self.message}"
+
+    def as_data(self) -> dict[str, object]:
+        """Return the problem as JSON holds it; line and column count from 1, 0 is the whole file."""
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+        }

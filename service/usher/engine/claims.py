@@ -16,8 +16,9 @@ from usher.domain.decision import Assignment, ClaimTrace, Ending, Hold, Remember
 from usher.domain.request import ImportRequest
 from usher.engine.firing import Fired, Firing
 from usher.engine.lookups import Lookups
-from usher.engine.policy import Claim
+from usher.engine.policy import Claim, LocatedError, PlacedExpression, Value
 from usher.engine.profiles import Profiles
+from usher.engine.scope import Scope
 from usher.engine.settle import Settled
 from usher.engine.stores import Claims, Namespace
 
@@ -101,6 +102,8 @@ class Claimant:
             attempt = self._attempt(entry, claim)
             option = self._earlier(attempt, claims) or self._first_free(attempt, claims, tried)
         except EvaluationError as error:
+            if isinstance(error, LocatedError):
+                place = (error.line, error.column)
             self._withdraw(entry, settled, RuleTrace(entry.rule.name, Verdict.ERROR, *place, error.code))
             self._firing.faults.append(RuleFault(entry.rule.name, error.code))
             return
@@ -122,7 +125,7 @@ class Claimant:
             raise RolledBackError
 
     def _attempt(self, entry: Fired, claim: Claim) -> _Attempt:
-        reserved = {name: self._keys(name, entry.scope.value(value)) for name, value in claim.reserved}
+        reserved = {name: self._keys(name, value, entry.scope) for name, value in claim.reserved}
         return _Attempt(
             entry, claim, reserved, {name: self._reported(self._namespaces[name]) for name in claim.namespaces}
         )
@@ -185,16 +188,14 @@ class Claimant:
             for number in attempt.claim.counter if candidate.uses_n else (None,):
                 attempt.entry.scope.budget.check()  # a long counter must not outlast the decision's time
                 scope = attempt.entry.scope if number is None else attempt.entry.scope.with_names(n=number)
-                values = {name: scope.value(value) for name, value in candidate.values}
-                if any(value is not None and not isinstance(value, str) for value in values.values()):
-                    raise EvaluationError("candidate-not-text", "a candidate must be a text, '' or null")
+                values = {name: _candidate(scope, value) for name, value in candidate.values}
                 texts = {name: value for name, value in values.items() if isinstance(value, str) and value.strip()}
                 if len(texts) == len(values):
                     yield _Option(texts, self._fed(attempt.entry, texts))
 
     def _fed(self, entry: Fired, values: Mapping[str, str]) -> Mapping[str, object]:
         scope = entry.scope.with_names(claimed=dict(values))
-        return {target: scope.value(value) for target, value in entry.rule.claimed_sets}
+        return {target: _value(scope, value) for target, value in entry.rule.claimed_sets}
 
     def _unfit(self, attempt: _Attempt, option: _Option) -> str:
         """Return why a candidate may not be given out, whoever holds it, or ''."""
@@ -227,9 +228,11 @@ class Claimant:
         projected = (self._request.user.get(name) for name in self._request.conflicts if name in shared)
         return frozenset(namespace.key(value) for value in projected if isinstance(value, str))
 
-    def _keys(self, name: str, reserved: object) -> frozenset[str]:
+    def _keys(self, name: str, value: Value, scope: Scope) -> frozenset[str]:
+        reserved = _value(scope, value)
         if not isinstance(reserved, (list, dict)):
-            raise EvaluationError("except-not-a-list", "`except` must be a list of texts, or a table keyed by them")
+            message = "`except` must be a list of texts, or a table keyed by them"
+            raise _located(value, EvaluationError("except-not-a-list", message))
         listed: Sequence[object] = list(reserved)
         return _keys_of(self._namespaces[name], tuple(item for item in listed if isinstance(item, str) and item))
 
@@ -252,3 +255,25 @@ class Claimant:
 
     def _key(self, name: str, value: str) -> str:
         return self._namespaces[name].key(value)
+
+
+def _candidate(scope: Scope, value: Value) -> str | None:
+    candidate = _value(scope, value)
+    if candidate is None or isinstance(candidate, str):
+        return candidate
+    raise _located(value, EvaluationError("candidate-not-text", "a candidate must be a text, '' or null"))
+
+
+def _value(scope: Scope, value: Value) -> object:
+    """Return a value of a claim; an error knows its place in the file."""
+    try:
+        return scope.value(value)
+    except EvaluationError as error:
+        raise _located(value, error) from None
+
+
+def _located(value: Value, error: EvaluationError) -> EvaluationError:
+    if not isinstance(value, PlacedExpression):
+        return error
+    line, column = value.located(error)
+    return LocatedError(error.kind, error.message, line=line, column=column)

@@ -70,14 +70,14 @@ def read_folder(folder: Path) -> tuple[tuple[SourceFile, ...], tuple[Problem, ..
 
     Hidden files and folders, and other suffixes, are passed over.
     """
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        return (), (
-            Problem(Place(folder.as_posix()), "no-folder", f"the policy folder {what}; create it or name another"),
-        )
     files: list[SourceFile] = []
     problems: list[Problem] = []
     try:
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            return (), (
+                Problem(Place(folder.as_posix()), "no-folder", f"the policy folder {what}; create it or name another"),
+            )
         paths = sorted(itertools.islice(_listed(folder, ()), MAX_FILES + 1))
     except OSError as error:
         return (), (_unreadable(Path(error.filename or folder), error),)
@@ -112,9 +112,9 @@ def _listed(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
 
 def _read(path: Path, folder: Path) -> SourceFile | Problem:
     name = path.relative_to(folder).as_posix()
-    if path.exists() and not path.is_file():  # a pipe would be waited on for ever
-        return Problem(Place(path.as_posix()), "unreadable", "cannot be read: not a regular file")
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited on for ever
+            return Problem(Place(path.as_posix()), "unreadable", "cannot be read: not a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:

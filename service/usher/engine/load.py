@@ -4,7 +4,7 @@ Owns what makes a folder a `PolicySet`: at least one policy, names unique across
 folder once. Used by one thread at a time; what it returns is immutable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from usher.engine.policy import Policy, PolicySet
 from usher.engine.profiles import LoadedProfiles
 from usher.engine.stores import DEFAULT_NAMESPACES, Namespace
 from usher.engine.tables import load_tables
-from usher.engine.yaml_text import read_yaml
+from usher.engine.trees import Trees, digest
 from usher.shapes import Shape
 
 
@@ -50,39 +50,80 @@ def load_policies(
 ) -> LoadedPolicies:
     """Load a folder against the policy schema's shape, the profile schemas and the namespaces the settings declare."""
     files, found = read_folder(folder)
+    return compiled_policies(
+        files, found, folder.as_posix(), shape=shape, profiles=profiles, namespaces=namespaces, limits=limits
+    )
+
+
+def compiled_policies(  # noqa: PLR0913 - what a set is made of, and with what
+    files: tuple[SourceFile, ...],
+    found: tuple[Problem, ...],
+    shown: str,
+    *,
+    shape: Shape,
+    profiles: LoadedProfiles,
+    namespaces: Mapping[str, Namespace],
+    limits: Limits,
+    trees: Trees | None = None,
+) -> LoadedPolicies:
+    """Compile files as read; `found` are the problems of reading, `shown` is the folder as the admin knows it."""
+    trees = trees or Trees()
     problems = [*profiles.problems, *found]
     sources = [file for file in files if file.is_policy]
     policies: list[Policy] = []
     tables = load_tables(files, problems)
     if profiles.profiles is not None:
         surroundings = Surroundings(profiles.profiles, tables, namespaces, limits)
-        compiled = [policy for file in sources if (policy := _compile(file, shape, surroundings, problems))]
+        # Beside its own text, all that a policy's compilation depends on; of tables it is their names.
+        around = (revision_of(profiles.sources), tuple(sorted(tables)), tuple(namespaces.items()), limits)
+        compiling = _Compiling(shape, surroundings, trees, around)
+        compiled = [policy for file in sources if (policy := compiling.policy(file, problems))]
         check_names(compiled, problems)
         policies = with_resolved_overrides(compiled, problems)
         check_competition(policies, problems)
     if not sources and not problems:
-        problems.append(
-            Problem(Place(folder.as_posix()), "no-policies", "no policy file (*.yaml, *.yml) in this folder")
-        )
+        problems.append(Problem(Place(shown), "no-policies", "no policy file (*.yaml, *.yml) in this folder"))
     loaded = LoadedPolicies(None, tuple(sorted(set(problems))), len(sources), files)
     if loaded.errors or profiles.profiles is None:
         return loaded
-    revision = revision_of([*((file.name, file.content) for file in files), *profiles.sources])
+    revision = set_revision(files, profiles)
     policy_set = PolicySet(revision, tuple(policies), profiles.profiles, tables)
     return replace(loaded, policy_set=policy_set)
 
 
-def _compile(file: SourceFile, shape: Shape, surroundings: Surroundings, problems: list[Problem]) -> Policy | None:
-    text = file.text()
-    if isinstance(text, Problem):
-        problems.append(text)
-        return None
-    root, found = read_yaml(text, file.shown)
-    problems.extend(found)
-    if root is None:
+def set_revision(files: Iterable[SourceFile], profiles: LoadedProfiles) -> str:
+    """Return the revision of a set made of these files."""
+    return revision_of([*((file.name, file.content) for file in files), *profiles.sources])
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiling:
+    """The compilation of the policies of one load; `around` says what all of them depend on."""
+
+    shape: Shape
+    surroundings: Surroundings
+    trees: Trees
+    around: Hashable
+
+    def policy(self, file: SourceFile, problems: list[Problem]) -> Policy | None:
+        """Compile a file, or take what it was compiled to before."""
+        text = file.text()
+        if isinstance(text, Problem):
+            problems.append(text)
+            return None
+        key = ("policy", *digest(text, file.shown), self.around)
+        policy, found = self.trees.made(key, lambda: self._compiled(text, file.shown))
+        problems.extend(found)
+        return policy
+
+    def _compiled(self, text: str, shown: str) -> tuple[Policy | None, tuple[Problem, ...]]:
+        root, found = self.trees.read(text, shown)
+        problems = [*found]
+        if root is not None:
+            made = compile_policy(root, shape=self.shape, surroundings=self.surroundings, problems=problems)
+            return made, tuple(problems)
         if not found:
             problems.append(
-                Problem(Place(file.shown), "empty-file", "this policy file is empty; write a policy or remove it")
+                Problem(Place(shown), "empty-file", "this policy file is empty; write a policy or remove it")
             )
-        return None
-    return compile_policy(root, shape=shape, surroundings=surroundings, problems=problems)
+        return None, tuple(problems)

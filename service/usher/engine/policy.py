@@ -162,6 +162,11 @@ class PolicySet:
     policies: tuple[Policy, ...]
     profiles: Profiles
     tables: Mapping[str, object] = field(default_factory=dict)
+    has_shadows: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for every decision.
+        object.__setattr__(self, "has_shadows", any(policy.shadow for policy in self.policies))
 
     @property
     def rules(self) -> tuple[Rule, ...]:

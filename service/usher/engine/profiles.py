@@ -5,18 +5,21 @@ Owns the choice of an application's own schema. Immutable after loading; serves 
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from usher.domain.place import Place, Problem
+from usher.engine.folder import SourceFile
 from usher.shapes import BadSchemaError, Shape
 
 _USER_FILE: Final = "okta-user.schema.json"
 _APP_USER_FILE: Final = "appuser.schema.json"
 _APP_PREFIX: Final = "appuser."
 _SUFFIX: Final = ".schema.json"
+SOURCE_PREFIX: Final = "schemas/profiles/"
+"""Begins the name under which a profile schema counts into the revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +78,35 @@ class LoadedProfiles:
 
 
 def load_profiles(folder: Path) -> LoadedProfiles:
+    """Read and compile the profile schemas of a folder."""
+    return compiled_profiles(read_profiles(folder))
+
+
+def read_profiles(folder: Path) -> tuple[SourceFile | Problem, ...]:
     """Read `okta-user.schema.json`, `appuser.schema.json` and `appuser.<name or id>.schema.json` of a folder."""
+    try:
+        listed = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        # Left out, the schemas of single applications would be a change that nobody made.
+        return (_unreadable(folder, error.strerror or type(error).__name__),)
+    own = [path for path in listed if path.name.startswith(_APP_PREFIX) and path.name.endswith(_SUFFIX)]
+    paths = [folder / _USER_FILE, folder / _APP_USER_FILE, *(path for path in own if path.name != _APP_USER_FILE)]
+    return tuple(map(_read, paths))
+
+
+def compiled_profiles(files: Iterable[SourceFile | Problem]) -> LoadedProfiles:
+    """Compile profile schemas as read; the two that every folder has come first."""
     problems: list[Problem] = []
     sources: list[tuple[str, bytes]] = []
     loaded: dict[str, Profile] = {}
-    others = sorted(folder.glob(f"{_APP_PREFIX}*{_SUFFIX}")) if folder.is_dir() else []
-    for path in [
-        folder / _USER_FILE,
-        folder / _APP_USER_FILE,
-        *(path for path in others if path.name != _APP_USER_FILE),
-    ]:
-        result = _load(path, sources)
+    for file in files:
+        result = file if isinstance(file, Problem) else _compiled(file)
+        if isinstance(file, SourceFile):
+            sources.append((file.name, file.content))
         if isinstance(result, Problem):
             problems.append(result)
-        else:
-            loaded[path.name] = result
+        elif isinstance(file, SourceFile):
+            loaded[file.name.removeprefix(SOURCE_PREFIX)] = result
     if problems:
         return LoadedProfiles(None, tuple(problems), tuple(sources))
     user, app_user = loaded.pop(_USER_FILE), loaded.pop(_APP_USER_FILE)
@@ -97,17 +114,23 @@ def load_profiles(folder: Path) -> LoadedProfiles:
     return LoadedProfiles(Profiles(user, app_user, own), (), tuple(sources))
 
 
-def _load(path: Path, sources: list[tuple[str, bytes]]) -> Profile | Problem:
-    shown = path.as_posix()
+def _read(path: Path) -> SourceFile | Problem:
     try:
-        content = path.read_bytes()
-        sources.append((f"schemas/profiles/{path.name}", content))
-        schema = json.loads(content.decode("utf-8-sig"))
-        return _profile(schema)
+        if path.exists() and not path.is_file():  # a pipe would be waited on for ever
+            return _unreadable(path, "not a regular file")
+        return SourceFile(f"{SOURCE_PREFIX}{path.name}", path.as_posix(), path.read_bytes())
     except OSError as error:
-        return Problem(
-            Place(shown), "unreadable", f"the profile schema cannot be read: {error.strerror or type(error).__name__}"
-        )
+        return _unreadable(path, error.strerror or type(error).__name__)
+
+
+def _unreadable(path: Path, reason: str) -> Problem:
+    return Problem(Place(path.as_posix()), "unreadable", f"the profile schema cannot be read: {reason}")
+
+
+def _compiled(file: SourceFile) -> Profile | Problem:
+    shown = file.shown
+    try:
+        return _profile(json.loads(file.content.decode("utf-8-sig")))
     except json.JSONDecodeError as error:
         return Problem(Place(shown, error.lineno, error.colno), "json-syntax", f"not JSON: {error.msg}")
     except (UnicodeDecodeError, RecursionError):

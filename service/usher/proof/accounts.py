@@ -14,7 +14,7 @@ from usher.domain.decision import RuleTrace, Verdict
 from usher.domain.place import Place
 from usher.engine import Ladder, Policy, PolicySet, Rule
 from usher.engine.policy import PlacedExpression
-from usher.proof.recorded import recorded_reasons
+from usher.proof.recorded import recorded_match, recorded_reasons
 from usher.proof.scene import PlacedReason, Scene
 
 
@@ -56,7 +56,10 @@ class RuleAccount:
 
 
 class Accounts:
-    """The accounts of one decision. Without a scene only what is on record is told."""
+    """The accounts of one decision. Without a scene only what is on record is told.
+
+    Once the policies have changed, today's files say nothing about it: what is told then is the trace, and no more.
+    """
 
     def __init__(self, policy_set: PolicySet, record: DecisionRecord, scene: Scene | None) -> None:
         self._policies = policy_set
@@ -68,6 +71,9 @@ class Accounts:
 
     def all(self, *, shadow: bool = False) -> Iterator[RuleAccount]:
         """Yield an account of every rule that was asked, and of every policy that does not apply."""
+        if not self._same:
+            yield from map(_of_record, self._record.trace)
+            return
         known: set[str] = set()
         for policy in self._policies.policies:
             if policy.shadow is shadow and not self._record.faults and self._record.ending is not None:
@@ -80,12 +86,14 @@ class Accounts:
 
     def of(self, name: str) -> RuleAccount:
         """Return the account of a rule, a ladder or a policy by its full name."""
+        if not self._same:
+            return next((_of_record(entry) for entry in self._record.trace if entry.rule == name), _unreached(name))
         policy, ladder, rule = self._parts.get(name, (None, None, None))
         entry = self._trace.get(name)
         if entry is not None:
             return self._traced(entry, policy, rule)
         if policy is None or rule is None:
-            return RuleAccount(name, Standing.UNREACHED, Place(""))
+            return _unreached(name)
         return self._untraced(policy, ladder, rule)
 
     def _of_policy(self, policy: Policy) -> Iterator[RuleAccount]:
@@ -98,29 +106,25 @@ class Accounts:
                 yield self.of(name)
 
     def _traced(self, entry: RuleTrace, policy: Policy | None, rule: Rule | None) -> RuleAccount:
-        place = Place(_file(policy, rule), entry.line, entry.column)
-        standing = Standing(entry.verdict.value)
         if policy is None:
-            return RuleAccount(entry.rule, standing, place, entry.code)
-        if entry.verdict is Verdict.FIRED and rule is not None:
-            because = self._scene.because(policy, rule) if self._scene else ""
-            return RuleAccount(entry.rule, standing, rule.place, because=because)
+            return _of_record(entry)
+        standing = Standing(entry.verdict.value)
+        because = ""
         reasons: tuple[PlacedReason, ...] = ()
+        if entry.verdict is Verdict.FIRED and rule is not None and self._scene is not None:
+            because = self._scene.because(policy, rule)
         if entry.verdict in {Verdict.FALSE, Verdict.ERROR}:
             reasons = self._reasons(policy, rule, entry)
-        if entry.verdict is Verdict.UNFIT and rule is not None:
-            place = rule.place
-        return RuleAccount(entry.rule, standing, place, entry.code, reasons=reasons)
+        return RuleAccount(entry.rule, standing, _place(entry, policy, rule), entry.code, because, reasons=reasons)
 
     def _reasons(self, policy: Policy, rule: Rule | None, entry: RuleTrace) -> tuple[PlacedReason, ...]:
         when = policy.match if rule is None else rule.when
         if self._scene is not None:
             if entry.verdict is Verdict.ERROR and rule is not None:
                 when = self._scene.failing(policy, rule, entry.code)
-            return self._scene.reasons(policy, when) if when is not None else ()
-        if when is None or not self._same:
-            return ()
-        return recorded_reasons(policy, when, entry, self._record)
+            if when is not None:
+                return self._scene.reasons(policy, when)
+        return recorded_reasons(policy, rule, entry, self._record)
 
     def _untraced(self, policy: Policy, ladder: Ladder | None, rule: Rule) -> RuleAccount:
         """Say why a rule was not asked at all."""
@@ -146,7 +150,8 @@ class Accounts:
         )
 
     def _unmatched(self, policy: Policy, match: PlacedExpression) -> RuleAccount:
-        reasons = self._scene.reasons(policy, match) if self._scene else ()
+        scene = self._scene
+        reasons = scene.reasons(policy, match) if scene else recorded_match(policy, match, self._record)
         place = Place(reasons[0].file, reasons[0].line, reasons[0].column) if reasons else match.place
         return RuleAccount(policy.name, Standing.UNMATCHED, place, reasons=reasons)
 
@@ -166,5 +171,20 @@ def _parts(policy: Policy) -> Iterator[tuple[str, Part]]:
             yield item.name, (policy, None, item)
 
 
-def _file(policy: Policy | None, rule: Rule | None) -> str:
-    return rule.place.file if rule else policy.place.file if policy else ""
+def _of_record(entry: RuleTrace) -> RuleAccount:
+    """Return what a trace says by itself; only of what was false or failed does a place stand in the log."""
+    placed = entry.verdict in {Verdict.FALSE, Verdict.ERROR}
+    place = Place("", entry.line, entry.column) if placed else Place("")
+    return RuleAccount(entry.rule, Standing(entry.verdict.value), place, entry.code)
+
+
+def _unreached(name: str) -> RuleAccount:
+    return RuleAccount(name, Standing.UNREACHED, Place(""))
+
+
+def _place(entry: RuleTrace, policy: Policy, rule: Rule | None) -> Place:
+    if rule is not None and entry.verdict in {Verdict.FIRED, Verdict.UNFIT}:
+        return rule.place
+    if rule is not None and rule.claim is not None and entry.verdict is Verdict.EXHAUSTED:
+        return rule.claim.place
+    return Place(rule.place.file if rule else policy.place.file, entry.line, entry.column)

@@ -53,7 +53,7 @@ class Case:
     @property
     def name(self) -> str:
         """The name people and programs call it by: `by country[germany]`."""
-        return f"{self.test}[{self.variant}]" if self.variant else self.test
+        return full_name(self.test, self.variant) if self.variant else self.test
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,11 @@ class CaseFile:
     directory: tuple[Mapping[str, object], ...]
     held: Held
     cases: tuple[Case, ...]
+
+
+def full_name(test: str, variant: str) -> str:
+    """Return the name of a case of a test."""
+    return f"{test}[{variant}]"
 
 
 def counted(files: Iterable[CaseFile]) -> int:

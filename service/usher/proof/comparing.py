@@ -1,7 +1,7 @@
 """What was expected beside what came out: one difference for each target, rule or word that is not as it should be.
 
-Owns what counts as different: what is named is compared exactly, an error, a conflict or a hold that is not named is
-a difference, too. Pure functions.
+Owns what counts as different: what is named is compared exactly, an error, a conflict, a collision or a hold that is
+not named is a difference, too. Pure functions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ from usher.proof.found import Found
 
 NOTHING: Final = None
 """Stands for a value that is not there: no command carries null, and an expectation may not name it."""
-_BY_NAME: Final = ("set", "claims", "remembered")
+_BY_NAME: Final = ("set", "claims", "remembered", "collisions")
 _LISTS: Final = ("fired", "vetoed", "conflicts", "errors")
-_NEVER_SILENT: Final = ("errors", "conflicts")
+_NEVER_SILENT: Final = ("errors", "conflicts", "collisions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,11 @@ def differences(expectation: Expectation, found: Found) -> Iterator[Difference]:
     """Compare; nothing is yielded when all is as expected."""
     for key in (field.name for field in fields(found)):
         came = getattr(found, key)
-        if key not in expectation.wanted:
-            if key in _NEVER_SILENT:
-                yield from _listed(key, [], came, expectation)
-            elif key == "hold" and came:
+        if key not in expectation.wanted and key not in _NEVER_SILENT:
+            if key == "hold" and came:
                 yield _difference(expectation, key, "", NOTHING, _told(came))
             continue
-        wanted = expectation.wanted[key]
+        wanted = expectation.wanted.get(key)
         if key in _BY_NAME:
             yield from _named(key, _mapping(wanted), came, expectation)
         elif key in _LISTS:
@@ -59,7 +57,8 @@ def differences(expectation: Expectation, found: Found) -> Iterator[Difference]:
 def _named(
     key: str, wanted: Mapping[str, object], came: Mapping[str, object], expectation: Expectation
 ) -> Iterator[Difference]:
-    extra = () if expectation.partial else sorted(came.keys() - wanted.keys())
+    lets_be = expectation.partial and key not in _NEVER_SILENT
+    extra = () if lets_be else sorted(came.keys() - wanted.keys())
     for name in (*wanted, *extra):
         expected, actual = wanted.get(name, NOTHING), came.get(name, NOTHING)
         if name not in wanted or name not in came or not _same(expected, actual):

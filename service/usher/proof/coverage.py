@@ -22,13 +22,14 @@ _NOT_FIRED: Final = frozenset({Verdict.FALSE, Verdict.UNFIT, Verdict.EXHAUSTED})
 
 @dataclass(frozen=True, slots=True)
 class PartCoverage:
-    """A part of a condition, and in how many decisions it came to true and to false."""
+    """A part of a condition, and in how many decisions it came to true, came to false, and failed."""
 
     rule: str
     text: str
     place: Place
     true_count: int
     false_count: int
+    failed_count: int = 0
 
     @property
     def seen(self) -> int:
@@ -78,6 +79,7 @@ class Coverage:
         self._policies = policy_set
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._outcomes: Counter[tuple[str, int, bool]] = Counter()
+        self._failures: Counter[tuple[str, int]] = Counter()
         self._observers = Observers()
 
     def saw(self, record: DecisionRecord, scene: Scene) -> None:
@@ -122,15 +124,17 @@ class Coverage:
     def _look(self, policy: Policy, name: str, condition: PlacedExpression | None, scene: Scene) -> None:
         if condition is None:
             return
-        for index, outcomes in enumerate(scene.look(policy, condition).outcomes):
+        sighting = scene.look(policy, condition)
+        for index, outcomes in enumerate(sighting.outcomes):
             for outcome in outcomes:
                 self._outcomes[name, index, outcome] += 1
+            self._failures[name, index] += sighting.failed[index]
 
     def _parts(self, name: str, condition: PlacedExpression) -> Iterator[PartCoverage]:
         for index, part in enumerate(self._observers.of(condition.expression).parts):
             place = Place(condition.place.file, *condition.at(part.line, part.column))
             seen, unseen = self._outcomes[name, index, True], self._outcomes[name, index, False]
-            yield PartCoverage(name, part.text, place, seen, unseen)
+            yield PartCoverage(name, part.text, place, seen, unseen, self._failures[name, index])
 
 
 def _conditions(policy: Policy) -> Iterator[tuple[str, PlacedExpression]]:

@@ -5,6 +5,7 @@ functions.
 """
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -66,6 +67,11 @@ def overlaid(wire: Wire, fixture: Mapping[str, object]) -> Wire:
         root, _, name = path.partition(".")
         _put(changed, (*_SHORT[root], name) if name else _SHORT[root], value)
     return changed
+
+
+def body_of(wire: Wire) -> bytes:
+    """Return a request as it arrives: in ASCII, since a test file may name what no UTF-8 can."""
+    return json.dumps(wire).encode()
 
 
 def with_value(wire: Wire, path: str, value: object) -> None:

@@ -19,7 +19,7 @@ _ROOTS = {CommandType.APP_PROFILE: "appuser", CommandType.USER_PROFILE: "user"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came out: lists are sorted, `set` by target, `claims` and `remembered` by namespace."""
+    """What came out: lists are sorted, `set` by target, the rest by namespace."""
 
     fired: tuple[str, ...]
     set: Mapping[str, object]
@@ -30,6 +30,7 @@ class Found:
     errors: tuple[str, ...]
     claims: Mapping[str, object]
     remembered: Mapping[str, object]
+    collisions: Mapping[str, object]
     response: object
 
 
@@ -51,7 +52,8 @@ def found_in(record: DecisionRecord, reply: Reply, request: ImportRequest) -> Fo
         conflicts=tuple(sorted({conflict.target for conflict in record.conflicts})),
         errors=tuple(sorted({fault.rule for fault in record.errors})),
         claims={name: value for claim in record.claims for name, value in (claim.granted or {}).items()},
-        remembered={kept.namespace: kept.value for kept in record.remembered},
+        remembered={kept.namespace: kept.value for kept in record.remembered if not kept.collision},
+        collisions={kept.namespace: kept.value for kept in record.remembered if kept.collision},
         response=answer,
     )
 
@@ -72,7 +74,7 @@ def expectation_of(found: Found) -> dict[str, object]:
     for name in ("vetoed", "conflicts", "errors"):
         if listed := getattr(found, name):
             expected[name] = list(listed)
-    for name in ("claims", "remembered"):
+    for name in ("claims", "remembered", "collisions"):
         if by_namespace := getattr(found, name):
             expected[name] = dict(by_namespace)
     return expected

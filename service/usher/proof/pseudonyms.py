@@ -1,4 +1,4 @@
-"""Names and numbers that stand in for a person's: the same for the same value, made from nothing but its hash.
+"""Names and numbers that stand in for a person's, made from nothing but the hash of a value.
 
 Owns what a pseudonym looks like: an address where the profile schemas want one, a phone number, digits, a name. Pure
 but for the memory of one test that is written; one thread.
@@ -34,6 +34,11 @@ SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
     lambda _: "N/A",
 )
 """How a value may be written: as usual, with accents, in capitals, between blanks, small or as dialled, not at all."""
+
+
+def is_hash(value: object) -> bool:
+    """Say whether a value is a hash of the decision log."""
+    return isinstance(value, str) and HASH.fullmatch(value) is not None
 
 
 def digest_of(value: object) -> str:

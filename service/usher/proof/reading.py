@@ -12,8 +12,9 @@ from usher.engine import Owner, PolicySet
 from usher.engine.folder import SourceFile
 from usher.engine.nodes import items, text
 from usher.engine.structure import structure_problem
+from usher.engine.trees import Trees
 from usher.engine.yaml_text import Mapping as MappingNode
-from usher.engine.yaml_text import Node, plain, read_yaml
+from usher.engine.yaml_text import Node, plain
 from usher.proof.cases import Case, CaseFile, Held
 from usher.proof.fixtures import APPLICATION
 from usher.proof.moments import nanoseconds
@@ -29,14 +30,19 @@ _NEEDS: Final = "a test needs `given` with `expect` or `cases`, or `steps`"
 
 
 def read_cases(
-    file: SourceFile, policy_set: PolicySet, world: World, payloads: Mapping[str, SourceFile], problems: list[Problem]
+    file: SourceFile,
+    policy_set: PolicySet,
+    world: World,
+    payloads: Mapping[str, SourceFile],
+    problems: list[Problem],
+    trees: Trees,
 ) -> CaseFile | None:
     """Read a test file; None when it has an error, which is appended. `payloads` are the files in testdata/ by path."""
     content = file.text()
     if isinstance(content, Problem):
         problems.append(content)
         return None
-    root, found = read_yaml(content, file.shown)
+    root, found = trees.read(content, file.shown)
     notes = Notes(policy_set.profiles)
     notes.problems.extend(found)
     if not isinstance(root, MappingNode):
@@ -113,10 +119,16 @@ def _replacements(node: Node | None, among: Collection[str], what: str, notes: N
 
 def _directory(node: Node | None, notes: Notes) -> tuple[Mapping[str, object], ...]:
     users: list[Mapping[str, object]] = []
+    ids: set[str] = set()
     for item in items(node):
-        for name, place, _ in named(item):
+        for name, place, value in named(item):
             if name not in {"id", "status"}:
                 notes.attribute(f"user.{name}", place)
+                notes.known_value(name, place, value)
+            elif name == "id" and (user_id := text(value)):
+                if user_id in ids:
+                    notes.add(item.place, "duplicate-key", "a user above has the same id; keep one")
+                ids.add(user_id)
         user = plain(item)
         if isinstance(user, dict):
             users.append(user)
@@ -130,7 +142,7 @@ def _held(node: Node | None, world: World, notes: Notes) -> Held:
             continue
         name, value, subject = (text(item.get(key)) for key in ("namespace", "value", "subject"))
         place = (item.get("namespace") or item).place
-        if not name or not notes.known(name, world.namespaces, place, "unknown-namespace", "the settings"):
+        if not name or not value or not notes.known(name, world.namespaces, place, "unknown-namespace", "the settings"):
             continue
         key = (name, world.namespaces[name].key(value))
         if key in held:

@@ -4,27 +4,31 @@ Owns how a test and its cases are merged, and which names an expectation may use
 """
 
 import copy
-import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from usher.answer import wire
 from usher.domain.decision import ACTION
 from usher.domain.place import Place
 from usher.engine.nodes import items, text
 from usher.engine.settle import CLAIM_PREFIX
 from usher.engine.yaml_text import Mapping as MappingNode
 from usher.engine.yaml_text import Node, Scalar, plain
-from usher.proof.cases import Case, Expectation, Step
-from usher.proof.fixtures import BadPathError, Wire, with_value, without
+from usher.proof.cases import Case, Expectation, Step, full_name
+from usher.proof.fixtures import BadPathError, Wire, body_of, with_value, without
 from usher.proof.noting import Notes, named, texts
-from usher.proof.reading_fixtures import Fixture
+from usher.proof.reading_fixtures import Fixture, checked_body
 from usher.proof.subject import Subject
 from usher.proof.world import World
 
 _RULES: Final = ("fired", "errors")
 _TARGETS: Final = ("vetoed", "conflicts")
-_NAMESPACES: Final = ("claims", "remembered")
+_NAMESPACES: Final = ("claims", "remembered", "collisions")
+_OPEN: Final = frozenset({"fired", "set", "claims", "remembered"})
+"""What `partial` lets have further entries."""
+_EMPTY: Final = "expect something; `set: {}` says that nothing is sent"
+_EMPTY_PARTIAL: Final = "beside `partial` what is empty expects nothing; name something, or leave `partial` out"
+_SPLIT: Final = "::"
+"""Where pytest and readers of JUnit take an id apart."""
 
 
 class CaseReader:
@@ -38,20 +42,30 @@ class CaseReader:
         self._world = world
         self._notes = notes
         self._events = 0
+        self._names: set[str] = set()
 
     def cases(self, node: Node | None) -> tuple[Case, ...]:
         """Return every test and every case of a test, in the order of the file."""
         cases: list[Case] = []
-        seen: set[str] = set()
         for item in items(node):
             if isinstance(item, MappingNode):
-                name = " ".join(text(item.get("name")).split())  # a folded text ends in a line break
-                if name in seen:
-                    place = (item.get("name") or item).place
-                    self._notes.add(place, "duplicate-test", "a test above has this name; names are unique in a file")
-                seen.add(name)
-                cases.extend(self._test(item, name))
+                said = item.get("name")
+                if said is not None and text(said):  # the schema has told what is missing, empty or no text
+                    self._check_name(text(said), said.place)
+                cases.extend(self._test(item, _folded(text(said))))
         return tuple(cases)
+
+    def _check_name(self, said: str, place: Place, *, test: str | None = None) -> None:
+        """Refuse a name that a report could not show, or not tell from another; `test` is whose case it is."""
+        name = _folded(said)
+        if not name or _SPLIT in name:
+            message = f"leave `{_SPLIT}` out: pytest splits its ids there" if name else "a name must not be empty"
+            self._notes.add(place, "bad-name", message)
+            return
+        full = name if test is None else full_name(test, name)
+        if full in self._names:
+            self._notes.add(place, "duplicate-test", f"{full} is the name of a test above; names are unique in a file")
+        self._names.add(full)
 
     def _test(self, node: MappingNode, name: str) -> Iterator[Case]:
         self._check_shape(node)
@@ -65,10 +79,14 @@ class CaseReader:
         if node.get("cases") is None:
             step = self._step((node,))
             yield Case(name, "", node.place, (step,) if step else ())
+        said: set[str] = set()
         for variant, place, member in named(node.get("cases")):
+            if variant not in said:  # YAML has told what stands there twice
+                self._check_name(variant, place, test=name)
+            said.add(variant)
             if isinstance(member, MappingNode):
                 step = self._step((node, member))
-                yield Case(name, variant, place, (step,) if step else ())
+                yield Case(name, _folded(variant), place, (step,) if step else ())
 
     def _check_shape(self, node: MappingNode) -> None:
         """Refuse what would be ignored: keys of a test that its steps or cases leave no room for."""
@@ -79,14 +97,15 @@ class CaseReader:
 
     def _step(self, layers: tuple[MappingNode, ...]) -> Step | None:
         """Return the step that a test, and a case laid over it, describe."""
-        request = self._request(layers)
+        body = self._body(layers)
         expected = [found for layer in layers if (found := layer.get("expect")) is not None]
         if not expected and len(layers) > 1:
             self._empty(layers[-1].place)
         expectation = self._expectation(expected)
-        return None if request is None else Step(_body(request), expectation)
+        return None if body is None else Step(body, expectation)
 
-    def _request(self, layers: tuple[MappingNode, ...]) -> Wire | None:
+    def _body(self, layers: tuple[MappingNode, ...]) -> bytes | None:
+        """Return the request as it arrives. Where nothing is changed a payload is shared: it can be large."""
         given = layers[0].get("given")
         name = text(given)
         if given is None or not name:
@@ -96,14 +115,18 @@ class CaseReader:
         fixture = self._fixtures[name]
         if fixture is None:
             return None
+        changed = any(layer.get(key) is not None for layer in layers for key in ("with", "without"))
+        if not changed and not fixture.inline:
+            return fixture.body
         request = copy.deepcopy(fixture.request)
         if fixture.inline:
             self._events += 1
             request["eventId"] = f"event-{self._events}"
+        if not changed:
+            return body_of(request)
         for layer in layers:
             self._patch(request, layer)
-        self._check_request(request, layers[-1].place)
-        return request
+        return checked_body(request, "with these changes this is", layers[-1].place, self._world, self._notes)
 
     def _patch(self, request: Wire, layer: MappingNode) -> None:
         for path, place, value in named(layer.get("with")):
@@ -122,15 +145,6 @@ class CaseReader:
             except KeyError:  # as above
                 continue
 
-    def _check_request(self, request: Wire, place: Place) -> None:
-        try:
-            wire.parse(_body(request))
-        except wire.NotParsableError as error:
-            self._notes.add(place, "bad-fixture", f"with these changes this is no import request: {error}")
-        for fault in self._world.request.faults(request):
-            message = f"with these changes this is no import request: {fault.json_path} {fault.message}"
-            self._notes.add(place, "bad-fixture", message)
-
     def _expectation(self, nodes: list[Node]) -> Expectation | None:
         if not nodes:
             return None
@@ -142,12 +156,12 @@ class CaseReader:
                 places.update({f"{key}.{member}": where for member, where, _ in named(value)})
                 wanted[key] = self._wanted(key, value)
         partial = wanted.pop("partial", False) is True
-        if not wanted:
-            self._empty(nodes[-1].place)
+        if not any(expected or not (partial and key in _OPEN) for key, expected in wanted.items()):
+            self._empty(nodes[-1].place, _EMPTY_PARTIAL if wanted else _EMPTY)
         return Expectation(nodes[-1].place, wanted, places, partial)
 
-    def _empty(self, place: Place) -> None:
-        self._notes.add(place, "empty-expectation", "expect something; `set: {}` says that nothing is sent")
+    def _empty(self, place: Place, message: str = _EMPTY) -> None:
+        self._notes.add(place, "empty-expectation", message)
 
     def _wanted(self, key: str, value: Node) -> object:
         """Return what is wanted, rules by their full names; note the names that nobody has."""
@@ -185,5 +199,6 @@ class CaseReader:
         self._notes.known(name, self._world.namespaces, place, "unknown-namespace", "the settings")
 
 
-def _body(request: Wire) -> bytes:
-    return json.dumps(request, ensure_ascii=False).encode()
+def _folded(name: str) -> str:
+    """Return a name on one line: a folded text ends in a line break."""
+    return " ".join(name.split())

@@ -13,7 +13,7 @@ from usher.engine.folder import SourceFile
 from usher.engine.nodes import text
 from usher.engine.yaml_text import Mapping as MappingNode
 from usher.engine.yaml_text import Node, Scalar, plain
-from usher.proof.fixtures import BadPathError, Wire, inline_request, overlaid
+from usher.proof.fixtures import BadPathError, Wire, body_of, inline_request, overlaid
 from usher.proof.noting import Notes, named
 from usher.proof.world import World
 
@@ -23,9 +23,10 @@ _PROFILES = ("user", "appuser")
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """A request by name; `inline` when the test file alone says what it holds."""
+    """A request by name, and as it arrives; `inline` when the test file alone says what it holds."""
 
     request: Wire
+    body: bytes
     inline: bool
 
 
@@ -37,24 +38,41 @@ def read_fixtures(
     for name, place, member in named(node):
         fixtures[name] = None
         if isinstance(member, MappingNode):
-            made = _fixture(member, file, payloads, notes)
-            if made is not None and _is_request(made.request, name, place, world, notes):
-                fixtures[name] = made
+            request = _request(member, file, payloads, notes)
+            body = None if request is None else checked_body(request, f"{name} is", place, world, notes)
+            if request is not None and body is not None:
+                fixtures[name] = Fixture(request, body, inline=member.get("request") is None)
     return fixtures
 
 
-def _fixture(node: MappingNode, file: SourceFile, payloads: Mapping[str, SourceFile], notes: Notes) -> Fixture | None:
+def checked_body(request: Wire, what: str, place: Place, world: World, notes: Notes) -> bytes | None:
+    """Return a request as it arrives; None for one that Okta could not send, which is noted as what `what` says."""
+    body = body_of(request)
+    told = [f"{fault.json_path} {fault.message}" for fault in world.request.faults(request)]
+    try:
+        wire.parse(body)
+    except wire.NotParsableError as error:
+        if error.code == "not-unicode":  # half a character: no payload is read with one, and YAML has told of its own
+            return None
+        told.append(str(error))
+    for message in told:
+        notes.add(place, "bad-fixture", f"{what} no import request: {message}")
+    return None if told else body
+
+
+def _request(node: MappingNode, file: SourceFile, payloads: Mapping[str, SourceFile], notes: Notes) -> Wire | None:
     for root in _PROFILES:
-        for attribute, place, _ in named(node.get(root)):
+        for attribute, place, value in named(node.get(root)):
             notes.attribute(f"{root}.{attribute}", place, warning=True)
+            notes.sent_value(f"{root}.{attribute}", place, value)
     said = plain(node)
     parts = said if isinstance(said, dict) else {}
     named_file = node.get("request")
     try:
         if named_file is None:
-            return Fixture(inline_request(parts), inline=True)
+            return inline_request(parts)
         payload = _payload(named_file, file, payloads, notes)
-        return None if payload is None else Fixture(overlaid(payload, parts), inline=False)
+        return None if payload is None else overlaid(payload, parts)
     except BadPathError:
         notes.add(node.place, "bad-path", "the payload has no profiles or context that this could be put into")
         return None
@@ -89,11 +107,3 @@ def _content(file: SourceFile, notes: Notes) -> Wire | None:
         notes.add(Place(file.shown), "json-syntax", "a payload is a JSON object")
         return None
     return payload
-
-
-def _is_request(request: Wire, name: str, place: Place, world: World, notes: Notes) -> bool:
-    """Check a fixture against the request schema."""
-    faults = world.request.faults(request)
-    for fault in faults:
-        notes.add(place, "bad-fixture", f"{name} is no import request: {fault.json_path} {fault.message}")
-    return not faults

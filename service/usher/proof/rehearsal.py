@@ -13,12 +13,17 @@ from usher.answer.record import DecisionRecord
 from usher.answer.replay import ReplayStore
 from usher.domain.request import ImportRequest
 from usher.engine import Clock, PolicySet, Stores
+from usher.errors import UsherError
 from usher.proof.fixtures import Wire
 from usher.proof.found import Found, found_in
 from usher.proof.world import World
 from usher.shapes import Shape
 
 OnFault = Callable[[str, Exception], None]
+
+
+class NoDecisionError(UsherError):
+    """What was to be decided cannot be read as a request, so there is no decision of it."""
 
 
 class Kept:
@@ -74,10 +79,12 @@ class Rehearsed:
 
 
 def rehearse(policy_set: PolicySet, wire: Wire, world: World, *, now: int, stores: Stores) -> Rehearsed:
-    """Decide one request; `now` is in nanoseconds since 1970."""
+    """Decide one request; `now` is in nanoseconds since 1970. Raises `NoDecisionError`."""
     kept = Kept()
     options = AnswerOptions(world.decision_seconds, limits=world.limits)
     rehearsal = Rehearsal(world.request, world.response, stores, options, lambda: now, lambda *_: None)
     reply = rehearsal.line(policy_set, kept).answer(json.dumps(wire).encode(), time.monotonic())
+    if not kept.records:  # answered before anybody was asked
+        raise NoDecisionError("its input is no JSON that the service would read")
     record = kept.records[-1]
     return Rehearsed(record, found_in(record, reply, ImportRequest.from_wire(wire)))

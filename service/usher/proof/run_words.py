@@ -38,8 +38,7 @@ def _difference(failing: Failing, colours: Colours) -> Iterator[str]:
     yield f"{step}{difference.what} ({difference.place})"
     yield f"  expected {colours.good(shown(difference.expected))}"
     yield f"  came     {colours.bad(shown(difference.actual))}"
-    if failing.hint:
-        yield f"  {failing.hint}"
+    yield from (f"  {line}" for line in failing.hint.splitlines())
     for account in failing.accounts:
         yield from (f"  {line}" for line in rule_lines(account))
 

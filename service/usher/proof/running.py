@@ -13,28 +13,32 @@ from typing import Final, Protocol
 from usher.answer.line import AnswerOptions
 from usher.answer.record import DecisionRecord
 from usher.answer.reply import Reply
-from usher.domain.decision import ACTION, Verdict
 from usher.domain.place import Place
 from usher.domain.request import ImportRequest
-from usher.engine import MemoryDirectory, MemoryLedger, PolicySet, Rule, Stores
-from usher.engine.values import same_value
+from usher.engine import MemoryDirectory, MemoryLedger, Stores
 from usher.errors import UsherError
 from usher.proof.accounts import Accounts, RuleAccount, Standing
 from usher.proof.cases import Case, CaseFile, Expectation, Step
-from usher.proof.comparing import NOTHING, Difference, differences
+from usher.proof.comparing import Difference, differences
 from usher.proof.found import DECIDED, Found, found_in
+from usher.proof.hints import MAX_RULES, hints, responsible, says_something
 from usher.proof.rehearsal import Kept, Rehearsal
 from usher.proof.scene import Observers, Scene
-from usher.proof.words import adds, fault_line
 from usher.proof.world import World
 
 _IDLE: Final = frozenset({Standing.FALSE, Standing.UNFIT, Standing.UNREACHED, Standing.UNMATCHED})
-MAX_EXPLAINED: Final = 5
-"""Rules told about one difference; more would bury the difference."""
+
+
+UNDECIDED: Final = "decision"
+"""The word of a difference that is none between values: nothing was decided."""
 
 
 class OutOfTimeError(UsherError):
     """The tests took longer than they may."""
+
+
+class NoLongerWantedError(UsherError):
+    """What is tested has changed meanwhile; nobody waits for the result."""
 
 
 class Watcher(Protocol):
@@ -71,12 +75,22 @@ class CaseResult:
 
 
 def run_files(
-    files: Iterable[CaseFile], world: World, *, watcher: Watcher | None = None, until: float | None = None
+    files: Iterable[CaseFile],
+    world: World,
+    *,
+    watcher: Watcher | None = None,
+    until: float | None = None,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Iterator[CaseResult]:
-    """Run every case; `until` is a `time.monotonic()`, after which `OutOfTimeError` is raised."""
+    """Run every case; `until` is a `time.monotonic()`, after which `OutOfTimeError` is raised.
+
+    `wanted` is asked before each case; `NoLongerWantedError` is raised when it says no.
+    """
     observers = Observers()
     for file in files:
         for case in file.cases:
+            if not wanted():
+                raise NoLongerWantedError("what is tested has changed")
             yield run_case(file, case, world, watcher=watcher, observers=observers, until=until)
 
 
@@ -154,64 +168,11 @@ class _Run:
     def _undecided(self, record: DecisionRecord, place: Place) -> Difference:
         fault = self._faults[-1] if self._faults else None
         code = str(getattr(fault, "code", "")) or type(fault).__name__
-        return Difference("decision", "decision", "", "decided", f"{record.outcome.value}: {code}", place)
+        return Difference(UNDECIDED, UNDECIDED, "", "decided", f"{record.outcome.value}: {code}", place)
 
     def _explained(self, difference: Difference, number: int, record: DecisionRecord, accounts: Accounts) -> Failing:
-        rules = _responsible(difference, self._file.policy_set, record)
-        told = [account for rule in rules if _says_something(account := accounts.of(rule), difference)]
+        rules = responsible(difference, self._file.policy_set, record)
+        told = [account for rule in rules if says_something(account := accounts.of(rule), difference)]
         told.sort(key=lambda account: account.standing is not Standing.FIRED)  # what came is theirs
-        return Failing(difference, number, tuple(told[:MAX_EXPLAINED]), _hint(difference, record))
-
-
-def _responsible(difference: Difference, policies: PolicySet, record: DecisionRecord) -> list[str]:
-    """Return the rules that could have made what is missing, or that made what should not be there."""
-    key, member = difference.key, difference.member
-    if key in {"fired", "errors"}:
-        return [member]
-    if key == "conflicts" and difference.expected is NOTHING:
-        return [rule for conflict in record.conflicts if conflict.target == member for rule in conflict.rules]
-    able: Callable[[Rule], object] = {
-        "set": lambda rule: member in rule.targets,
-        "action": lambda rule: rule.action or {"action.link", "action.create"} & {*rule.veto},
-        "hold": lambda rule: rule.hold or rule.claim,
-        "vetoed": lambda rule: member in rule.veto,
-        "conflicts": lambda rule: member in rule.targets or (member == ACTION and rule.action),
-        "claims": lambda rule: rule.claim and member in rule.claim.namespaces,
-        "remembered": lambda rule: rule.claim and member in rule.claim.namespaces,
-    }.get(key, lambda _: False)
-    return [rule.name for rule in policies.rules if able(rule)]
-
-
-def _says_something(account: RuleAccount, difference: Difference) -> bool:
-    """Say whether a rule explains a difference; one that did nothing does not explain what came unasked."""
-    if difference.expected is NOTHING:
-        return account.standing not in _IDLE
-    return not (difference.actual is NOTHING and difference.key == "fired") or account.standing is not Standing.FIRED
-
-
-def _hint(difference: Difference, record: DecisionRecord) -> str:
-    """Say why a target got no command although a rule fired, or what failed in a rule beside its condition."""
-    key, target = difference.key, difference.member
-    if key == "errors" and difference.expected is NOTHING:
-        failed = {entry.rule for entry in record.trace if entry.verdict is Verdict.ERROR}
-        return "; ".join(fault_line(fault) for fault in record.errors if fault.rule == target and adds(fault, failed))
-    if key != "set" or difference.actual is not NOTHING:
-        return ""
-    if record.holds:
-        return "the row is held, so nothing is sent"
-    if target in record.vetoed:
-        return "the target is vetoed"
-    if target in {conflict.target for conflict in record.conflicts}:
-        return "rules want different values for it"
-    if target in {fault.target for fault in record.errors}:
-        return "the profile schema refuses the value"
-    return _stands_already(difference, record)
-
-
-def _stands_already(difference: Difference, record: DecisionRecord) -> str:
-    request = ImportRequest.from_wire(record.input if isinstance(record.input, dict) else {})
-    root, _, attribute = difference.member.partition(".")
-    profile = request.user if root == "user" else request.app_user
-    if attribute in profile and same_value(profile[attribute], difference.expected):
-        return "the profile holds this value already, so no command is needed"
-    return ""
+        hint = "\n".join(hints(difference, self._file.policy_set, record))
+        return Failing(difference, number, tuple(told[:MAX_RULES]), hint)

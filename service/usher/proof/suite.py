@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from usher.domain.place import Place, Problem, Severity
 from usher.engine import LoadedPolicies, PolicySet
 from usher.engine.folder import SourceFile
+from usher.engine.trees import Trees
 from usher.proof.cases import CaseFile, counted
 from usher.proof.reading import read_cases
 from usher.proof.running import run_files
@@ -36,14 +37,15 @@ class Suite:
         return counted(self.files)
 
 
-def load_suite(loaded: LoadedPolicies, policy_set: PolicySet, world: World) -> Suite:
+def load_suite(loaded: LoadedPolicies, policy_set: PolicySet, world: World, *, trees: Trees | None = None) -> Suite:
     """Read every test file beside the policies of a set."""
+    trees = trees or Trees()
     payloads = {file.name: file for file in loaded.files if _DATA in file.name.split("/")[:-1]}
     problems: list[Problem] = []
     files = [
         made
         for file in loaded.files
-        if file.is_test and (made := read_cases(file, policy_set, world, payloads, problems))
+        if file.is_test and (made := read_cases(file, policy_set, world, payloads, problems, trees))
     ]
     if not files and not problems:
         place = Place(_folder(loaded))
@@ -61,5 +63,5 @@ def _folder(loaded: LoadedPolicies) -> str:
 def passes(text: str, name: str, policy_set: PolicySet, world: World) -> bool:
     """Say whether a test file passes as written; `name` stands for its path below the folder."""
     problems: list[Problem] = []
-    made = read_cases(SourceFile(name, name, text.encode()), policy_set, world, {}, problems)
+    made = read_cases(SourceFile(name, name, text.encode()), policy_set, world, {}, problems, Trees())
     return made is not None and all(result.passed for result in run_files([made], world))

@@ -19,6 +19,8 @@ from usher.proof.scene import PlacedReason
 MAX_REFUSED: Final = 10
 """How many refused candidates of a claim are told one by one."""
 MAX_VALUE_CHARS: Final = 120
+MAX_PART_CHARS: Final = 300
+_TOLD_OTHERWISE: Final = frozenset({"trace", "hold", "shadow"})
 _BECOMES: Final = {Ending.CREATE: "created", Ending.LINK: "linked"}
 _REFUSALS: Final = {
     "unfit": "unfit: a target's profile schema refuses it",
@@ -33,6 +35,8 @@ def told(record: DecisionRecord, rules: tuple[RuleAccount, ...]) -> Iterator[str
     """Yield the account of a decision, line by line."""
     circumstances = f"policies {record.revision}, {record.milliseconds} ms"
     yield f"decision {record.decision_id}: {_ended(record)} ({circumstances})"
+    if record.input is None:
+        yield "  the request is not on record"
     yield from (f"  request: {fault}" for fault in record.faults)
     yield from _judged(record, rules)
     for kept in record.remembered:
@@ -52,9 +56,10 @@ def told_of_shadow(record: DecisionRecord, rules: tuple[RuleAccount, ...]) -> It
 
 def as_data(record: DecisionRecord, rules: tuple[RuleAccount, ...]) -> dict[str, object]:
     """Return the account as JSON can hold it; what a record has stands under the names of the decision log."""
-    told_on_record = {name: value for name, value in on_record(record).items() if name not in {"trace", "hold"}}
+    told_on_record = {name: value for name, value in on_record(record).items() if name not in _TOLD_OTHERWISE}
     return {
         **told_on_record,
+        "request_on_record": record.input is not None,
         "faults": list(record.faults),
         "rules": [rule_data(account) for account in rules],
         "lookups": lookups(record),
@@ -69,9 +74,10 @@ def rule_lines(account: RuleAccount) -> Iterator[str]:
     """Yield what became of one rule, and below it why."""
     place, name = account.place, account.rule
     at = f" at {place if place.file else f'{place.line}:{place.column}'}" if place.line else ""
+    known = f" ({place})" if place.line else ""
     match account.standing:
         case Standing.FIRED:
-            yield f"{name}: fired ({place})"
+            yield f"{name}: fired{known}"
         case Standing.FALSE:
             yield f"{name}: not fired, false{at}"
         case Standing.ERROR:
@@ -79,7 +85,7 @@ def rule_lines(account: RuleAccount) -> Iterator[str]:
         case Standing.UNFIT:
             yield f"{name}: not applied, it is for rows that end otherwise"
         case Standing.EXHAUSTED:
-            yield f"{name}: not fired, no candidate of its claim is free ({place})"
+            yield f"{name}: not fired, no candidate of its claim is free{known}"
         case Standing.UNMATCHED:
             yield f"{name}: not asked, the policy's match is false{at}"
         case Standing.UNREACHED:
@@ -96,13 +102,18 @@ def reason_lines(reasons: tuple[PlacedReason, ...]) -> Iterator[str]:
         where = f" ({placed.file}:{placed.line}:{placed.column})" if depth else ""
         came = f"failed, {reason.code}" if reason.code else f"is {_short(reason.value)}"
         sights = ", ".join(_sight(sight.text, sight.value, sight.note) for sight in reason.sights)
-        yield f"  {reason.text} {came}{where}" + (f": {sights}" if sights else "")
+        yield f"  {clipped(reason.text)} {came}{where}" + (f": {sights}" if sights else "")
 
 
 def _sight(text: str, value: object, note: str) -> str:
     if note == "absent" and value is None:
         return f"{text} is absent"
     return f"{text} = {_short(value)}" + (f" ({note})" if note else "")
+
+
+def clipped(text: str) -> str:
+    """Return a part of a condition, cut where it is longer than anybody reads in a line."""
+    return text if len(text) <= MAX_PART_CHARS else f"{text[:MAX_PART_CHARS]}…"
 
 
 def _short(value: object) -> str:
@@ -132,7 +143,7 @@ def _judged(record: DecisionRecord, rules: tuple[RuleAccount, ...]) -> Iterator[
     yield from (f"  {_conflicting(conflict)}" for conflict in record.conflicts)
     yield from (f"  held by {hold.rule}" + (f": {hold.text}" if hold.text else "") for hold in record.holds)
     for claim in record.claims:
-        yield from _claimed(claim)
+        yield from (f"  {line}" for line in claim_lines(claim))
     failed = {account.rule for account in rules if account.standing is Standing.ERROR}
     yield from (f"  {fault_line(fault)}" for fault in record.errors if adds(fault, failed))
     if record.debug:
@@ -156,20 +167,20 @@ def _looked_up(lookup: Lookup) -> str:
     return f"{lookup.function}({lookup.name!r}, {lookup.value!r}): {found}"
 
 
-def _claimed(claim: ClaimTrace) -> Iterator[str]:
+def claim_lines(claim: ClaimTrace) -> Iterator[str]:
     """Yield what a claim tried; a long search is told by its beginning and its length."""
     refused = [tried for tried in claim.tried if tried.refused]
-    yield f"  {claim.rule} claims:"
+    yield f"{claim.rule} claims:"
     for tried in refused[:MAX_REFUSED]:
-        yield f"    {_values(tried)}: {_REFUSALS.get(tried.refused, tried.refused)}"
+        yield f"  {_values(tried)}: {_REFUSALS.get(tried.refused, tried.refused)}"
     if (more := max(0, len(refused) - MAX_REFUSED) + claim.more) > 0:
-        yield f"    and {more} more, all refused"
+        yield f"  and {more} more, all refused"
     if claim.granted is not None:
-        yield f"    {_granted(claim.granted)}: granted"
+        yield f"  {_granted(claim.granted)}: granted"
     elif len(refused) < len(claim.tried):
-        yield f"    {_values(claim.tried[-1])}: free, and given back because another claim found none"
+        yield f"  {_values(claim.tried[-1])}: free, and given back because another claim found none"
     else:
-        yield "    none is free"
+        yield "  none is free"
 
 
 def _granted(values: Mapping[str, str]) -> str:

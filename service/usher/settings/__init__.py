@@ -13,12 +13,12 @@ from usher.settings.model import (
     AuthSettings,
     DecisionSettings,
     LoggingSettings,
-    PolicySettings,
     SchemaSettings,
     ServerSettings,
     Settings,
     StateSettings,
 )
+from usher.settings.reloading import PolicySettings
 from usher.settings.secrets import read_secrets
 from usher.settings.show import explanations, render
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from usher.settings.about import about
 from usher.settings.deciding import HoldSettings, LedgerSettings
 from usher.settings.expressions import CelSettings
+from usher.settings.reloading import PolicySettings
 
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
@@ -67,8 +68,10 @@ class ServerSettings:
         ),
     )
     operations_threads: int = field(
-        default=1,
-        metadata=about("threads", "Health and metrics are asked a few times a minute.", minimum=1, maximum=16),
+        default=2,
+        metadata=about(
+            "threads", "One answers probes and metrics while the other waits for a reload.", minimum=1, maximum=16
+        ),
     )
     body_limit_bytes: int = field(
         default=_MIB,
@@ -201,15 +204,6 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicySettings:
-    """Where the policies are; None means those shipped with Usher."""
-
-    folder: Path | None = field(
-        default=None, metadata=about("folder", "`shipped` serves the policies that came with Usher.")
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class SchemaSettings:
     """Where the JSON Schemas are; None means those shipped with Usher."""
 
@@ -242,7 +236,9 @@ class StateSettings:
     folder: Path = field(
         default=Path("state"),
         metadata=about(
-            "folder", "Holds the redaction key; created on first use, kept between starts, backed up with care."
+            "folder",
+            "Holds the redaction key and the last good policies; created on first use, kept between starts, backed up "
+            "with care.",
         ),
     )
 

@@ -14,9 +14,9 @@ from jsonschema.protocols import Validator
 _TOKEN = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$|[^\\\[$]+|.", re.DOTALL)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a schema's pattern; schemas are few and come from files, so all are kept."""
+    """Compile a schema's pattern; schemas are few and come from files, so those in force are kept."""
     return re.compile("".join(r"\Z" if token == "$" else token for token in _TOKEN.findall(pattern)))  # noqa: S105 - no secret
 
 

@@ -21,6 +21,7 @@ from usher.web.operations import (
     METRICS_PATH,
     OPEN_PATHS,
     READY_PATH,
+    RELOAD_PATH,
     STATUS_PATH,
     Operations,
     OperationsResource,
@@ -58,7 +59,8 @@ def create_hook_app(
 
 def create_operations_app(operations: Operations, authentication: Authentication) -> App:
     """Return the app of the operations listener; what only reads asks for no credential."""
-    gate = Gate(authentication, dict.fromkeys(_OPERATIONS, _READ), body_limit_bytes=0, open_paths=OPEN_PATHS)
+    routes = {**dict.fromkeys(_OPERATIONS, _READ), RELOAD_PATH: ("POST",)}
+    gate = Gate(authentication, routes, body_limit_bytes=0, open_paths=OPEN_PATHS)
     app = App(middleware=[gate], independent_middleware=True)
 
     def unexpected(_req: falcon.Request, _resp: falcon.Response, error: Exception, _params: dict[str, object]) -> None:
@@ -67,7 +69,7 @@ def create_operations_app(operations: Operations, authentication: Authentication
 
     _finish(app, gate, Uncounted(), unexpected)
     resource = OperationsResource(operations)
-    for path, suffix in _OPERATIONS.items():
+    for path, suffix in {**_OPERATIONS, RELOAD_PATH: "reload"}.items():
         app.add_route(path, resource, suffix=suffix)
     return app
 

@@ -13,7 +13,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 
-from usher.web.hook import ARRIVED
+from usher.web.hook import AFTERWARDS, ARRIVED
 from usher.web.refusals import Refusals, refusal_body, status_line
 
 # How long the rest of a refused request is read and thrown away, so that its sender gets round to reading the answer.
@@ -60,12 +60,20 @@ class RequestTask(_ClosesWhenDraining, WSGITask):  # type: ignore[misc]  # waitr
     """Runs the app for one request."""
 
     wrote_header: bool
+    environ: dict[str, Any] | None
 
     def get_environment(self) -> dict[str, Any]:
         """Return the WSGI environ with the time of arrival in it."""
         environ: dict[str, Any] = super().get_environment()
         environ[ARRIVED] = self.request.arrived
         return environ
+
+    def service(self) -> None:
+        """Answer, and do afterwards what the answer left to do; by then the worker has sent what the socket took."""
+        super().service()
+        afterwards = (self.environ or {}).get(AFTERWARDS)
+        if afterwards is not None:
+            afterwards()
 
     def write(self, data: bytes) -> None:
         """Send header and body in one packet and one system call, where waitress makes two."""

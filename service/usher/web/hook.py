@@ -17,6 +17,8 @@ HOOK_PATH: Final = "/okta/import"
 DECISION_HEADER: Final = "X-Usher-Decision"
 # Where `web.channel` leaves the moment the body was complete (time.monotonic()): the deadline counts from there.
 ARRIVED: Final = "usher.arrived"
+# Where `web.channel` looks for what is to be done once the answer has left: a callable that never raises.
+AFTERWARDS: Final = "usher.afterwards"
 _JSON: Final = "application/json"
 
 
@@ -51,6 +53,8 @@ class HookResource:
         if reply.status >= HTTPStatus.BAD_REQUEST:
             self._refusals.refused(reply.status)
         put(reply, resp)
+        if reply.afterwards is not None:
+            req.env[AFTERWARDS] = reply.afterwards
 
 
 def put(reply: Reply, resp: falcon.Response) -> None:

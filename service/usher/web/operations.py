@@ -15,6 +15,7 @@ LIVE_PATH: Final = "/health/live"
 READY_PATH: Final = "/health/ready"
 STATUS_PATH: Final = "/status"
 METRICS_PATH: Final = "/metrics"
+RELOAD_PATH: Final = "/reload"
 # Probes, scrapers and people here carry no secret; the listener is the machine's own unless an admin opens it.
 OPEN_PATHS: Final = frozenset({LIVE_PATH, READY_PATH, STATUS_PATH, METRICS_PATH})
 
@@ -36,6 +37,10 @@ class Operations(Protocol):
 
     def status(self) -> Mapping[str, object]:
         """Return what is in force, as JSON values."""
+        ...
+
+    def reload(self) -> Mapping[str, object] | None:
+        """Look at the policy folder now; return what came of it, None while another look is under way."""
         ...
 
     def exposition(self) -> tuple[bytes, str]:
@@ -72,6 +77,16 @@ class OperationsResource:
         del req
         resp.data, resp.content_type = self._operations.exposition()
         resp.set_header("Cache-Control", "no-store")
+
+    def on_post_reload(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """200 with what came of it, 422 when the set is rejected, 503 while another look is under way."""
+        del req
+        made = self._operations.reload()
+        if made is None:
+            raise falcon.HTTPServiceUnavailable(retry_after=1)
+        if made.get("result") == "rejected":
+            resp.status = falcon.HTTP_422
+        _put_json(resp, dict(made))
 
     on_head_live = on_get_live
     on_head_ready = on_get_ready

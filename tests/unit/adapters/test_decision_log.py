@@ -95,6 +95,20 @@ def test_a_record_is_on_file_when_append_returns(log: DecisionLog, record: Decis
     assert (log.losses, losses.count) == (0, 0)
 
 
+def test_records_to_come_are_redacted_by_the_new_set(log: DecisionLog, record: DecisionRecord) -> None:
+    """What a profile schema now says is no secret stands readable from the next line on; the file goes on."""
+    log.append(record)
+    log.redact_with(Redactor(bytes(32), public_user=frozenset({"firstName"}), public_app_user=frozenset()))
+    log.append(record)
+    log.redact_with(None)
+    log.append(record)
+    names = [line["input"]["data"]["user"]["profile"]["firstName"] for line in lines_of(log)]
+    assert names[0].startswith("h:")
+    assert names[1:] == ["Sally2", "Sally2"]
+    logins = [line["input"]["data"]["user"]["profile"]["login"] for line in lines_of(log)]
+    assert [login.startswith("h:") for login in logins] == [True, True, False]
+
+
 RECORDS: dict[str, Callable[[DecisionRecord], DecisionRecord]] = {
     "nothing fired": lambda record: replace(
         record, outcome=Outcome.DEFAULT, trace=(), commands=(), errors=(), conflicts=()
@@ -121,6 +135,7 @@ RECORDS: dict[str, Callable[[DecisionRecord], DecisionRecord]] = {
     ),
     "debug without end": lambda record: replace(record, debug={f"a/{n}": "x" * 50_000 for n in range(9)}),
     "every script": lambda record: replace(record, subject="ß\u2028Ł\n日本\U0001f600", event_id="a\u2028b\nc"),
+    "what shadow policies would have done": lambda record: replace(record, input=None, stages={}, shadow=True),
     "a link": lambda record: replace(
         record,
         commands=(Command(CommandType.ACTION, {"result": "LINK_USER"}), Command(CommandType.LINK, {"id": "00u1"})),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from usher.adapters.decision_search import DecisionNotFoundError, find_decision, log_files
+from usher.adapters.decision_search import DecisionNotFoundError, Found, find_decision, log_files
 
 
 def write(folder: Path, name: str, *lines: str) -> Path:
@@ -17,7 +17,7 @@ def test_a_decision_is_found_in_whichever_file_it_stands(tmp_path: Path) -> None
     """Each start of the service writes a file of its own."""
     write(tmp_path, "decisions.20260301T090000Z-1.jsonl", '{"decision_id":"a","n":1}', '{"decision_id":"b","n":2}')
     stem = write(tmp_path, "decisions.20260302T090000Z-1.jsonl", '{"decision_id":"c","n":3}')
-    assert [find_decision(stem, decision_id)["n"] for decision_id in "abc"] == [1, 2, 3]
+    assert [find_decision(stem, decision_id).line["n"] for decision_id in "abc"] == [1, 2, 3]
 
 
 def test_the_files_of_the_latest_start_come_first(tmp_path: Path) -> None:
@@ -26,6 +26,13 @@ def test_the_files_of_the_latest_start_come_first(tmp_path: Path) -> None:
     write(tmp_path, "other.20260303T090000Z-1.jsonl")
     stem = write(tmp_path, "decisions.20260302T090000Z-1.jsonl")
     assert [path.name[10:18] for path in log_files(stem)] == ["20260302", "20260301"]
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    """Brackets in the settings' file name stand for themselves."""
+    write(tmp_path, "decisions[1].20260301T090000Z-1.jsonl", '{"decision_id":"a","n":1}')
+    write(tmp_path, "decisions1.20260301T090000Z-1.jsonl", '{"decision_id":"a","n":2}')
+    assert find_decision(tmp_path / "decisions[1].jsonl", "a").line["n"] == 1
 
 
 def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
@@ -38,7 +45,43 @@ def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
         '{"decision_id":"b","event_id":"a"}',
         '{"decision_id":"a","n":1}',
     )
-    assert find_decision(stem, "a")["n"] == 1
+    assert find_decision(stem, "a").line["n"] == 1
+
+
+def test_what_the_shadow_policies_would_have_done_is_found_beside_the_decision(tmp_path: Path) -> None:
+    """A line of its own under the same id; other decisions have none, nor have those of older services."""
+    stem = write(
+        tmp_path,
+        "decisions.20260301T090000Z-1.jsonl",
+        '{"decision_id":"a","shadow":false,"n":1}',
+        '{"decision_id":"b","shadow":false,"n":2}',
+        '{"decision_id":"a","shadow":true,"n":3}',
+        '{"decision_id":"c","n":4}',
+    )
+    assert find_decision(stem, "a") == Found(
+        {"decision_id": "a", "shadow": False, "n": 1}, {"decision_id": "a", "shadow": True, "n": 3}
+    )
+    assert [find_decision(stem, decision_id).shadow for decision_id in "bc"] == [None, None]
+
+
+def test_a_shadow_that_is_written_first_is_still_the_shadow(tmp_path: Path) -> None:
+    """Threads share the file; which line comes first says nothing."""
+    stem = write(
+        tmp_path,
+        "decisions.20260301T090000Z-1.jsonl",
+        '{"decision_id":"a","shadow":true,"n":2}',
+        '{"decision_id":"a","shadow":false,"n":1}',
+    )
+    found = find_decision(stem, "a")
+    assert found.shadow is not None
+    assert (found.line["n"], found.shadow["n"]) == (1, 2)
+
+
+def test_a_shadow_alone_is_no_decision(tmp_path: Path) -> None:
+    """The line that tells what was answered is lost: nothing else may pass for it."""
+    stem = write(tmp_path, "decisions.20260301T090000Z-1.jsonl", '{"decision_id":"a","shadow":true}')
+    with pytest.raises(DecisionNotFoundError):
+        find_decision(stem, "a")
 
 
 @pytest.mark.parametrize("decision_id", ["zz", "", "a.*"])

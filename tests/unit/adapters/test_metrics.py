@@ -85,6 +85,60 @@ def test_version_and_revision_can_be_read() -> None:
     assert found["usher_policy_revision_info{revision=3f2a}"] == 1
 
 
+def test_what_shadow_policies_would_do_is_counted_apart(record: DecisionRecord) -> None:
+    """By outcome and by the targets they would have changed; what is answered counts none of it."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    metrics.shadows.shadowed(record, ("user.login", "action"))
+    metrics.shadows.shadowed(replace(record, outcome=Outcome.UNDECIDED), ())
+    metrics.shadows.shadowed(record, ("user.login",))
+    found = counted(metrics)
+    assert found["usher_shadow_requests_total{outcome=commands}"] == 2
+    assert found["usher_shadow_requests_total{outcome=undecided}"] == 1
+    assert found["usher_shadow_changes_total{target=user.login}"] == 2
+    assert found["usher_shadow_changes_total{target=action}"] == 1
+    assert found["usher_requests_total{outcome=commands}"] == 0
+    assert "usher_rules_fired_total{rule=logins/infix}" not in found
+    assert found["usher_decision_seconds_count"] == 0
+
+
+def test_a_set_that_goes_into_force_replaces_the_revision() -> None:
+    """One revision at a time: the old one is no longer told."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    zero = counted(metrics)
+    assert [zero[f"usher_policy_reloads_total{{result={result}}}"] for result in ("accepted", "rejected")] == [0, 0]
+    metrics.reloads.accepted("77aa")
+    found = counted(metrics)
+    assert found["usher_policy_reloads_total{result=accepted}"] == 1
+    assert [name for name in found if name.startswith("usher_policy_revision_info")] == [
+        "usher_policy_revision_info{revision=77aa}"
+    ]
+
+
+def test_a_rejected_set_shows_until_the_folder_is_sound_again() -> None:
+    """An alert reads one gauge; mending counts as no reload of its own, and the revision in force stays told."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    gauges = [counted(metrics)["usher_policy_rejected"]]
+    for step in (metrics.reloads.rejected, metrics.reloads.rejected, metrics.reloads.settled, metrics.reloads.rejected):
+        step()
+        gauges.append(counted(metrics)["usher_policy_rejected"])
+    metrics.reloads.accepted("77aa")
+    found = counted(metrics)
+    assert [*gauges, found["usher_policy_rejected"]] == [0, 1, 1, 0, 1, 0]
+    assert found["usher_policy_reloads_total{result=rejected}"] == 3
+    assert found["usher_policy_reloads_total{result=accepted}"] == 1
+
+
+def test_the_age_of_the_set_counts_from_the_last_time_the_folder_was_good() -> None:
+    """A rejection does not make it young."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    metrics.reloads._accepted_at -= 100
+    metrics.reloads.rejected()
+    old = counted(metrics)["usher_policy_accepted_age_seconds"]
+    metrics.reloads.settled()
+    young = counted(metrics)["usher_policy_accepted_age_seconds"]
+    assert young < 100 <= old
+
+
 def test_two_services_in_one_process_count_apart(record: DecisionRecord) -> None:
     """The registry is the service's own: a second one starts at zero."""
     first, second = Metrics(version="1", revision="a"), Metrics(version="1", revision="a")
@@ -97,6 +151,7 @@ def test_the_documentation_lists_every_metric(record: DecisionRecord) -> None:
     metrics = Metrics(version="1.2.3", revision="3f2a")
     metrics.decided(record)
     metrics.refused(401)
+    metrics.shadows.shadowed(record, ("user.login",))
     exposition = metrics.exposition()[0].decode()
     helps = dict(re.findall(r"^# HELP (\S+) (.+)$", exposition, re.MULTILINE))
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", exposition, re.MULTILINE))

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usher.adapters.redaction import Redactor
+from usher.adapters.redaction import RecordRedactor, Redactor
 from usher.answer.decision_line import account
 from usher.answer.record import DecisionRecord
+from usher.answer.recorded_line import record_of
 from usher.domain.command import Command, CommandType
 from usher.domain.decision import ClaimTrace, Hold, Lookup, Outcome, Remembered, Tried
 
@@ -59,6 +60,15 @@ def test_another_key_gives_other_hashes(redactor: Redactor, record: DecisionReco
     """Logs of two installations cannot be joined, and nobody without the key can test a guess."""
     other = Redactor(b"\x07" * 32, public_user=frozenset(), public_app_user=frozenset())
     assert redacted(other, record)["subject"] != redacted(redactor, record)["subject"]
+
+
+def test_a_record_that_is_redacted_already_keeps_its_hashes(record: DecisionRecord) -> None:
+    """From a log in clear and from a redacted one a record comes out the same."""
+    key = bytes(32)
+    once = redacted(Redactor(key, public_user=frozenset(), public_app_user=frozenset()), record)
+    again = RecordRedactor(key, public_user=frozenset(), public_app_user=frozenset())
+    assert redacted(again, record) == once
+    assert redacted(again, record_of(account(record) | once)) == once
 
 
 def test_null_and_the_empty_text_stay(redactor: Redactor, record: DecisionRecord, sample: Any) -> None:

@@ -72,6 +72,7 @@ RECORDS = st.builds(
         st.builds(Lookup, TEXTS, TEXTS, TEXTS, st.booleans() | st.lists(st.none() | TEXTS, max_size=2).map(tuple)),
         max_size=2,
     ).map(tuple),
+    shadow=st.booleans(),
 )
 
 
@@ -85,6 +86,13 @@ def line_of(record: DecisionRecord) -> dict[str, Any]:
 def test_what_is_written_is_read_back(record: DecisionRecord) -> None:
     """Nothing that the log holds gets lost or changed on the way back."""
     assert record_of(line_of(record)) == record
+
+
+def test_a_line_from_before_there_were_shadows_is_what_was_answered() -> None:
+    """Logs are older than the service that reads them."""
+    line = line_of(minimal())
+    assert line.pop("shadow") is False
+    assert record_of(line) == minimal()
 
 
 def test_a_hold_keeps_its_rule_alone() -> None:

@@ -11,12 +11,13 @@ import pytest
 from usher.adapters.decision_log import DecisionLog
 from usher.adapters.metrics import Metrics
 from usher.adapters.redaction import Redactor
+from usher.answer.shadow import Shadow
 from usher.bootstrap.evaluation import Evaluated, Evaluation
 from usher.bootstrap.in_force import PoliciesInForce
 from usher.bootstrap.policies import load_source
 from usher.bootstrap.pulse import Pulse
 from usher.bootstrap.schemas import Schemas
-from usher.bootstrap.service import _line, _redactor
+from usher.bootstrap.service import _line, _redactor, _report_fault
 from usher.bootstrap.stores import claims_anything, memory_stores, namespaces_of
 from usher.domain.decision import Ending, Outcome
 from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, Namespace, Owner, PolicySet
@@ -88,7 +89,10 @@ def test_the_service_s_line_has_holds_and_namespaces(
     metrics = Metrics(version="0", revision="r")
     log = DecisionLog(tmp_path / "d.jsonl", None, metrics.lost)
     in_force = PoliciesInForce(policies, datetime.now(UTC))
-    line = _line(loaded.settings, schemas, in_force, log, Pulse(metrics))
+    stores = memory_stores(loaded.settings.ledger)
+    shadow = Shadow(log, metrics.shadows, stores, _report_fault)
+    line = _line(loaded.settings, schemas, in_force, log, Pulse(metrics), stores, shadow)
+    assert line.shadow is shadow
     assert (line.options.hold, dict(line.options.quarantine)) == ("quarantine", {"userType": "held"})
     assert line.stores.namespaces["alias"] == Namespace("alias", (".ext",), "local", ("nickName",))
     assert set(line.stores.namespaces) == {"login", "alias"}

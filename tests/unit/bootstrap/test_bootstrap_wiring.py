@@ -4,7 +4,6 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.rehearsing import line_over
-from usher.answer.record import DecisionRecord
+from usher.bootstrap.first_set import PoliciesRefusedError
 from usher.bootstrap.in_force import PoliciesInForce
-from usher.bootstrap.operations import OperationsView
 from usher.bootstrap.policies import load_source
-from usher.bootstrap.pulse import UNREADY_SECONDS, Pulse
 from usher.bootstrap.schemas import SchemaFolderError, Schemas, load_schemas
-from usher.bootstrap.service import PoliciesRefusedError, _report_fault, built_service
+from usher.bootstrap.service import _report_fault, built_service
 from usher.bootstrap.shipped import shipped_policies, shipped_schemas
 from usher.bootstrap.stores import memory_stores
 from usher.cel.errors import BudgetExceeded
-from usher.domain.decision import Outcome
 from usher.engine import PolicySet
 from usher.proof.rehearsal import Kept
 from usher.settings import LedgerSettings, LoadedSettings, SettingsError, load
@@ -113,101 +109,10 @@ def test_a_replaced_set_is_seen_by_the_next_call_only(policy_set: Load) -> None:
     in_force = PoliciesInForce(first, since)
     assert in_force() is first
     assert in_force.since is since
-
-
-def record(outcome: Outcome) -> DecisionRecord:
-    """Return a record with an outcome."""
-    return DecisionRecord("d", "t", "e", {}, "", "r", {}, (), (), (), (), (), outcome, 1.0)
-
-
-@dataclass
-class Counted:
-    """A meter with state."""
-
-    records: list[DecisionRecord] = field(default_factory=list)
-    replays: int = 0
-
-    def decided(self, record: DecisionRecord) -> None:
-        """Keep it."""
-        self.records.append(record)
-
-    def replayed(self) -> None:
-        """Count it."""
-        self.replays += 1
-
-
-@dataclass
-class Clock:
-    """Stands still until it is moved."""
-
-    seconds: float = 5000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.seconds
-
-
-def test_an_undecided_call_makes_unready_until_one_is_decided_or_time_passes() -> None:
-    """One slow call must not take an idle service out of rotation for good; a decided one heals at once."""
-    meter, clock = Counted(), Clock()
-    pulse = Pulse(meter, clock=clock)
-    assert pulse.is_healthy
-    pulse.decided(record(Outcome.UNDECIDED))
-    assert not pulse.is_healthy
-    clock.seconds += UNREADY_SECONDS
-    assert not pulse.is_healthy
-    clock.seconds += 0.1
-    assert pulse.is_healthy
-    pulse.decided(record(Outcome.UNDECIDED))
-    assert not pulse.is_healthy
-    pulse.decided(record(Outcome.INVALID))
-    assert pulse.is_healthy
-    pulse.replayed()
-    assert (len(meter.records), meter.replays) == (3, 1)
-
-
-@pytest.fixture
-def view(policy_set: Load) -> OperationsView:
-    """Return what the operations listener tells."""
-    policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
-    return OperationsView(
-        version="1.2.3",
-        policies=PoliciesInForce(policies, datetime(2026, 3, 2, 9, tzinfo=UTC)),
-        folder="policies",
-        pulse=Pulse(Counted(), clock=Clock()),
-        decision_log="decisions.jsonl",
-        losses=lambda: 4,
-        metrics=lambda: (b"up 1\n", "text/plain"),
-        started=datetime(2026, 3, 2, 8, tzinfo=UTC),
-    )
-
-
-def test_status_tells_what_is_in_force(view: OperationsView) -> None:
-    """Plain JSON."""
-    status = json.loads(json.dumps(view.status()))
-    assert status == {
-        "version": "1.2.3",
-        "started": "2026-03-02T08:00:00Z",
-        "policies": {
-            "revision": view.policies().revision,
-            "since": "2026-03-02T09:00:00Z",
-            "folder": "policies",
-            "names": ["p"],
-            "rules": 1,
-        },
-        "decisionLog": {"file": "decisions.jsonl", "losses": 4},
-        "readiness": {"policies": True, "deciding": True, "accepting": True},
-    }
-    assert view.exposition() == (b"up 1\n", "text/plain")
-
-
-def test_readiness_says_what_speaks_against_it(view: OperationsView) -> None:
-    """A stop under way, calls that are not decided."""
-    assert view.readiness().ready
-    view.draining = True
-    view.pulse.decided(record(Outcome.UNDECIDED))
-    assert not view.readiness().ready
-    assert view.readiness().checks == {"policies": True, "deciding": False, "accepting": False}
+    second, later = policy_set("policy: q\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n"), since.replace(day=3)
+    in_force.replace(second, later)
+    assert in_force() is second
+    assert in_force.since is later
 
 
 def test_the_line_for_every_other_door_keeps_nothing_for_replay(
@@ -247,7 +152,7 @@ def test_a_service_is_built_with_everything_wired_and_closed_at_the_end(tmp_path
     """The shipped policies in force, the decision log open in the folder of the settings, ready; nothing listens."""
     settings = settings_of(tmp_path, server__port=0, server__operations_port=0, auth__secret_variables=["HOOK_SECRET"])
     with built_service(settings, {"HOOK_SECRET": "a-long-enough-secret-for-the-hook"}) as service:
-        assert service.policies() is service.source.loaded.policy_set
+        assert service.policies() is service.first.verdict.policy_set
         assert service.view.readiness().ready
         assert service.decision_log_file.is_file()
         assert tmp_path in service.decision_log_file.parents

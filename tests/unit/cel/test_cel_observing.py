@@ -17,7 +17,7 @@ from tests.unit.cel.test_cel_cases import CASES, Case, same
 from usher.bootstrap.schemas import Schemas
 from usher.cel import Budget, BudgetExceeded, CompileError, EvaluationError, Expression, Lazy, Sighting, observe
 from usher.cel import compile as compile_cel
-from usher.cel.reasons import MAX_SIGHTS
+from usher.cel.reasons import MAX_SIGHTS, Reason
 from usher.domain.request import ImportRequest
 from usher.engine import (
     DEFAULT_NAMESPACES,
@@ -527,3 +527,41 @@ def test_observation_changes_nothing_in_the_shipped_policies(shipped: PolicySet,
                 assert same(found, scoped_outcome(placed, other)), placed.expression.text
                 count += 1
     assert count > 500
+
+
+def reason_of(text: str, **bindings: object) -> Reason:
+    """Return the reason of a condition over these names."""
+    return observe(compile_cel(text, names=["user", "variables"])).look(bindings).reason
+
+
+def test_what_stands_in_a_string_is_shown_as_it_is() -> None:
+    """Two blanks are what somebody looks for; only those between words of an expression are folded."""
+    reason = reason_of("variables.first\n   == 'a  b'  // names", variables={"first": "a b"})
+    assert reason.text == "variables.first == 'a  b'"
+
+
+def test_a_false_exists_shows_what_does_not_depend_on_its_items() -> None:
+    """Over a constant list there would be nothing to see; a whole profile is none of it."""
+    text = "['B', 'C'].exists(c, c == get(user, 'city', '') && user.state == 'X' && get(user, c, '') == '')"
+    reason = reason_of(text, user={"city": "A", "state": "Y"})
+    assert [(sight.text, sight.value) for sight in reason.sights] == [
+        ("get(user, 'city', '')", "A"),
+        ("user.state", "Y"),
+    ]
+
+
+def test_the_other_branch_is_not_shown() -> None:
+    """What was not looked at had no part in it: the other side of `?:`, what came after the answer of `&&`."""
+    reason = reason_of("(user.a == 2 ? user.zzz : user.b) == 'q'", user={"a": 1, "b": "x"})
+    assert "user.zzz" not in {sight.text for sight in reason.sights}
+    assert {"user.a", "user.b"} <= {sight.text for sight in reason.sights}
+    reason = reason_of("(user.a == 2 && user.zzz == '') == true", user={"a": 1})
+    assert "user.zzz" not in {sight.text for sight in reason.sights}
+
+
+def test_a_part_that_failed_is_told_apart_from_one_nobody_asked() -> None:
+    """Coverage must not say of the first that it was never reached."""
+    sighting = observe(compile_cel("user.a == 1 || user.b == 2", names=["user"])).look({"user": {"a": 1}})
+    assert sighting.failed == (False, False, False)
+    sighting = observe(compile_cel("user.a == 1 || user.b == 2", names=["user"])).look({"user": {}})
+    assert sighting.failed == (True, True, True)

@@ -10,10 +10,13 @@ import pytest
 from click.testing import Result
 
 from usher.adapters.decision_log import DecisionLog
+from usher.adapters.keys import redaction_key
 from usher.adapters.redaction import Redactor
+from usher.answer.shadow import Shadow
 from usher.bootstrap.policies import world_of
 from usher.bootstrap.schemas import Schemas
 from usher.domain.decision import Hold
+from usher.domain.request import ImportRequest
 from usher.engine import MemoryDirectory, MemoryLedger, PolicySet, Stores, load_policies
 from usher.proof.rehearsal import rehearse
 from usher.settings import Settings
@@ -98,6 +101,7 @@ def test_the_account_names_the_part_that_was_false_and_what_is_on_record_of_it(
         "  p/staff: not fired, false at policies/p.yaml:13:37",
         '    variables.staff is false: appuser.employeeType = "intern"',
         "  p/fails: failed, no-such-key at policies/p.yaml:16:16",
+        "    user.nickName failed, no-such-key: user.nickName is absent",
         "  p/board: not fired, false at policies/p.yaml:19:11",
         "    get(user, 'department', '') == 'Board' is false: user.department is absent",
     ]
@@ -164,6 +168,92 @@ def test_the_account_is_data_too(run: Run, policies: Path, put: Put, payload: Pa
     assert data["stages"].keys() == {"parse", "validate", "decide", "claim", "render", "check"}
 
 
+SHADOW = """\
+policy: s
+mode: shadow
+rules:
+  - id: titled
+    when: get(user, 'countryCode', '') == 'DE'
+    set: {user.title: {value: shade}}
+  - id: staff
+    when: get(appuser, 'employeeType', '') == 'staff'
+    set: {user.city: {value: x}}
+"""
+
+
+@pytest.fixture
+def put_shadow(policies: Path, folder: Path, schemas: Schemas, payload: Payload) -> Callable[..., str]:
+    """Return what decides a request with a shadow policy beside the others, as the service does, and its id."""
+
+    def decide(**parts: Any) -> str:
+        (policies / "s.yaml").write_text(SHADOW, encoding="utf-8", newline="")
+        loaded = load_policies(Path("policies"), shape=schemas.policy, profiles=schemas.profiles)
+        policy_set = loaded.policy_set
+        assert policy_set is not None, loaded.problems
+        world = world_of(Settings(), schemas)
+        stores = Stores(MemoryLedger(), MemoryDirectory(), world.namespaces)
+        record = rehearse(policy_set, payload(**parts), world, now=NOW, stores=stores).record
+        public = policy_set.profiles
+        redactor = Redactor(bytes(32), public_user=public.user.public, public_app_user=public.app_user.public)
+        log = DecisionLog(folder / "decisions.jsonl", redactor, lambda: None)
+        log.append(record)
+        faults: list[Exception] = []
+        shadow = Shadow(log, Uncounted(), stores, lambda _, error: faults.append(error))
+        look = shadow.after(policy_set, ImportRequest.from_wire(payload(**parts)), record, NOW)
+        assert look is not None
+        look()
+        log.close()
+        assert faults == []
+        return record.decision_id
+
+    return decide
+
+
+class Uncounted:
+    """Counts nothing."""
+
+    def shadowed(self, record: object, targets: tuple[str, ...]) -> None:
+        """Let it go."""
+
+
+def test_what_the_shadow_policies_would_have_done_is_told_below(
+    run: Run, put_shadow: Callable[..., str], folder: Path
+) -> None:
+    """Of shadow rules alone, with what they would have sent; values come from the input, which stands there once."""
+    lines = told(run("why", put_shadow(user={"countryCode": "DE"}, appuser={"employeeType": "intern"})), folder)
+    at = lines.index("shadow, not answered: commands, the row is created")
+    assert not [line for line in lines[:at] if line.startswith("  s/")]
+    below = lines[at + 1 :]
+    assert below[:3] == [
+        "  s/titled: fired (policies/s.yaml:4:5)",
+        "  s/staff: not fired, false at policies/s.yaml:8:11",
+        "    get(appuser, 'employeeType', '') == 'staff' is false: appuser.employeeType = \"intern\"",
+    ]
+    assert re.fullmatch(r"  would send com\.okta\.user\.profile\.update: \{'title': 'h:[0-9a-f]{32}'\}", below[3])
+    assert len(below) == 4
+
+
+def test_a_shadow_is_data_too(run: Run, put_shadow: Callable[..., str], put: Put, payload: Payload) -> None:
+    """An account of its own under `shadow`, null where there is none."""
+    data = json.loads(run("why", put_shadow(user={"countryCode": "DE"}), "--format", "json").stdout)
+    assert data["shadow"]["decision_id"] == data["decision_id"]
+    assert [rule["rule"] for rule in data["shadow"]["rules"]] == ["s/titled", "s/staff"]
+    assert "s/titled" not in {rule["rule"] for rule in data["rules"]}
+    assert data["shadow"]["outcome"] == "commands"
+    assert "shadow" not in data["shadow"]
+    plain = json.loads(run("why", put(payload()), "--format", "json").stdout)
+    assert plain["shadow"] is None
+
+
+def test_a_test_is_written_from_what_was_answered(run: Run, put_shadow: Callable[..., str], policies: Path) -> None:
+    """Not from what the shadow policies would have done."""
+    decision_id = put_shadow(user={"countryCode": "DE", "lastName": "Roe"})
+    run("test", "--from-decision", decision_id)
+    text = (policies / f"decision-{decision_id}_test.yaml").read_text(encoding="utf-8")
+    assert "s/titled" not in text
+    assert "p/fires" in text or "fires" in text
+
+
 def test_a_decision_nobody_knows_is_one_clear_line(run: Run, policies: Path, put: Put, payload: Payload) -> None:
     """Misuse, exit code 2: with and without a log."""
     assert policies.is_dir()
@@ -193,8 +283,99 @@ def test_a_decision_that_no_longer_comes_out_so_is_refused(
     """A finding, exit code 1, and no file."""
     decision_id = put(payload(user={"department": "Board"}))
     (policies / "p.yaml").write_text(POLICY.replace("'Board'", "'Sales'"), encoding="utf-8", newline="")
-    assert "only on record: p/board" in run("test", "--from-decision", decision_id, expected=1).stderr
+    assert "only on record: held by p/board, " in run("test", "--from-decision", decision_id, expected=1).stderr
     assert list(policies.glob("*_test.yaml")) == []
+
+
+SECRET = "planted"
+IN_CLEAR = """\
+[policies]
+folder = "policies"
+
+[decisions]
+redaction = false
+"""
+
+
+@pytest.fixture
+def put_in_clear(put: Put, folder: Path, schemas: Schemas, policies: Path) -> Put:
+    """Return what puts a decision on record twice: redacted by the service's key, and in clear."""
+    assert put is not None
+
+    def decide(body: dict[str, Any]) -> str:
+        loaded = load_policies(policies, shape=schemas.policy, profiles=schemas.profiles)
+        assert loaded.policy_set is not None
+        world = world_of(Settings(), schemas)
+        stores = Stores(MemoryLedger(), MemoryDirectory(), world.namespaces)
+        record = rehearse(loaded.policy_set, body, world, now=NOW, stores=stores).record
+        public = loaded.policy_set.profiles
+        redactor = Redactor(
+            redaction_key(folder / "state"), public_user=public.user.public, public_app_user=public.app_user.public
+        )
+        for kind, name in ((redactor, "hashed"), (None, "decisions")):
+            log = DecisionLog(folder / f"{name}.jsonl", kind, lambda: None)
+            log.append(record)
+            log.close()
+        (folder / "usher.toml").write_text(IN_CLEAR, encoding="utf-8")
+        return record.decision_id
+
+    return decide
+
+
+def planted(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request with a secret in every place a sender can reach."""
+    numbers = iter(range(100))
+
+    def secret() -> str:
+        return f"{SECRET}{next(numbers)}"
+
+    data = body["data"]
+    data["user"]["profile"] |= {
+        "lastName": secret(),
+        "city": secret(),
+        secret(): "x",
+        f"{SECRET}@example.com": "x",
+        "nickName": [secret(), {secret(): secret()}],
+        "userType": {"nested": [secret()], secret(): secret()},
+        "timezone": [{"in": secret()}],
+    }
+    data["appUser"]["profile"] |= {"externalId": secret(), secret(): secret(), "department": {"a": {"b": secret()}}}
+    data["context"] |= {
+        "conflicts": ["login", secret(), f"{SECRET} {secret()}"],
+        "policy": [secret(), "two words " + secret()],
+        "job": {"id": secret(), "type": secret(), secret(): secret()},
+        "matches": [{"user": {"id": secret(), "profile": {"login": secret()}}}, secret()],
+        secret(): secret(),
+    }
+    data["context"]["application"] |= {secret(): secret()}
+    data[secret()] = {secret(): [secret()]}
+    return {**body, secret(): secret(), "source": secret(), "eventId": secret()}
+
+
+def test_nothing_of_a_person_gets_from_a_log_in_clear_into_a_test(
+    run: Run, put_in_clear: Put, folder: Path, payload: Payload
+) -> None:
+    """Neither a value nor a name nobody knows, wherever it stood; and no hash of the log."""
+    decision_id = put_in_clear(planted(payload(user={"countryCode": "DE"})))
+    assert SECRET in next(folder.glob("decisions.*.jsonl")).read_text(encoding="utf-8")
+    text = run("test", "--from-decision", decision_id, "--output", "-").stdout
+    assert SECRET not in text.lower()
+    assert not re.search(r"h:[0-9a-f]{32}", text)
+    assert "countryCode: DE" in text
+    assert "conflicts: [login, attribute-1, attribute-2]" in text
+    assert "policy: [policy-1, policy-2]" in text
+
+
+def test_a_log_in_clear_gives_the_pseudonyms_of_a_redacted_one(
+    run: Run, put_in_clear: Put, folder: Path, payload: Payload
+) -> None:
+    """The key of the state folder makes them, so nobody without it can tell whether a test is about a name."""
+    decision_id = put_in_clear(payload(user={"lastName": "Roe", "login": "roe@example.com"}))
+    clear = run("test", "--from-decision", decision_id, "--output", "-").stdout
+    hashed = ("--set", "decisions.file=hashed.jsonl")
+    assert run("test", "--from-decision", decision_id, "--output", "-", *hashed).stdout == clear
+    (folder / "state" / "redaction.key").unlink()
+    assert run("test", "--from-decision", decision_id, "--output", "-").stdout != clear
 
 
 def test_a_first_test_is_written_beside_its_policy_and_runs(run: Run, policies: Path) -> None:

@@ -160,6 +160,14 @@ def test_a_pipe_is_not_waited_on(write_folder: Write, load_folder: Callable[[Pat
     assert [told(loaded, folder) for loaded in found] == [["pipe.yaml: unreadable"]]
 
 
+def test_a_folder_that_cannot_be_asked_about_is_a_problem_and_no_exception(
+    load_folder: Callable[[Path], LoadedPolicies], tmp_path: Path
+) -> None:
+    """A network drive that is away, a folder above that lets nobody in: here, a name too long for any system."""
+    [problem] = load_folder(tmp_path / ("x" * 5000)).problems
+    assert problem.code in {"unreadable", "no-folder"}  # Windows knows no such name
+
+
 @pytest.mark.parametrize(
     ("size", "codes"), [(MAX_FILE_BYTES, []), (MAX_FILE_BYTES + 1, ["file-too-large"]), (5_000_000, ["file-too-large"])]
 )

@@ -1,7 +1,9 @@
 """Profile schemas: which attributes exist, for which application, and what is wrong with a schema."""
 
 import json
+import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from usher.bootstrap.schemas import Schemas
 from usher.engine import Profiles, load_policies, load_profiles
+from usher.engine.profiles import LoadedProfiles, compiled_profiles, read_profiles
 
 Made = Callable[[dict[str, object]], Path]
 
@@ -135,6 +138,41 @@ def test_missing_profile_schemas_are_all_told_at_once(tmp_path: Path, schemas: S
     loaded_set = load_policies(root / "policies", shape=schemas.policy, profiles=profiles)
     assert loaded_set.policy_set is None
     assert set(profiles.problems) <= set(loaded_set.problems)
+
+
+def test_a_profile_folder_that_cannot_be_listed_is_one_problem(tmp_path: Path) -> None:
+    """Without its list, the schemas of single applications would go missing unseen: here, by a name too long."""
+    found = load_profiles(tmp_path / ("x" * 5000))
+    assert found.profiles is None
+    assert {problem.code for problem in found.problems} == {"unreadable"}
+
+
+def test_what_is_no_file_is_no_profile_schema_and_not_waited_on(folder: Made) -> None:
+    """A folder of that name, and a pipe, which has no end of file: reading it would stop the watch for good."""
+    path = folder({})
+    (path / "appuser.a.schema.json").mkdir()
+    make_pipe = getattr(os, "mkfifo", None)
+    if make_pipe is not None:
+        make_pipe(path / "appuser.b.schema.json")
+    found: list[LoadedProfiles] = []
+    reader = threading.Thread(target=lambda: found.append(load_profiles(path)), daemon=True)
+    reader.start()
+    reader.join(60)
+    assert [[problem.code for problem in loaded.problems] for loaded in found] == [
+        ["unreadable"] * (1 + bool(make_pipe))
+    ]
+
+
+def test_reading_and_compiling_apart_is_loading(folder: Made) -> None:
+    """What was read once is compiled as often as one likes, whatever lies in the folder since."""
+    path = folder({"appuser.x.schema.json": schema(badge={"type": "string"})})
+    files, whole = read_profiles(path), load_profiles(path)
+    shutil.rmtree(path)
+    for _ in range(2):
+        compiled = compiled_profiles(files)
+        assert compiled.sources == whole.sources
+        assert compiled.profiles is not None
+        assert "badge" in compiled.profiles.declared("appuser")
 
 
 def test_a_changed_profile_schema_is_another_revision(folder: Made, schemas: Schemas, root: Path) -> None:

@@ -12,7 +12,7 @@ from usher.proof.comparing import NOTHING, Difference, differences
 from usher.proof.found import Found
 
 WHOLE = Place("p_test.yaml", 5, 5)
-QUIET = Found((), {}, "create", (), (), (), (), {}, {}, {})
+QUIET = Found((), {}, "create", (), (), (), (), {}, {}, {}, {})
 BUSY = Found(
     fired=("p/a", "p/b"),
     set={"user.title": "x", "user.city": "Ulm"},
@@ -23,6 +23,7 @@ BUSY = Found(
     errors=("p/c",),
     claims={"login": "ann@example.com"},
     remembered={"login": "eve@example.com"},
+    collisions={},
     response={"commands": [{"type": "t", "value": {"title": "x"}}]},
 )
 
@@ -82,6 +83,9 @@ CASES: list[tuple[dict[str, object], Found, list[tuple[str, object, object]]]] =
     ({"claims": {}}, found(claims={"login": "b"}), [("claims login", NOTHING, "b")]),
     ({"remembered": {"login": "a"}}, found(remembered={"login": "a"}), []),
     ({"remembered": {}}, found(remembered={"login": "a"}), [("remembered login", NOTHING, "a")]),
+    ({"collisions": {"login": "a"}}, found(collisions={"login": "a"}), []),
+    ({"collisions": {"login": "a"}}, found(), [("collisions login", "a", NOTHING)]),
+    ({"collisions": {}}, found(collisions={"login": "a"}), [("collisions login", NOTHING, "a")]),
     ({"response": {"commands": []}}, found(response={"commands": []}), []),
     ({"response": {}}, found(response={"commands": []}), [("response", {}, {"commands": []})]),
     ({"response": {"a": [1]}}, found(response={"a": [1, 2]}), [("response", {"a": [1]}, {"a": [1, 2]})]),
@@ -112,10 +116,11 @@ def test_the_table_shows_every_word_met_and_not_met() -> None:
         (found(errors=("p/c",)), ("errors p/c", NOTHING, "p/c")),
         (found(conflicts=("user.city",)), ("conflicts user.city", NOTHING, "user.city")),
         (found(hold=("ask", "wait")), ("hold", NOTHING, "ask; wait")),
+        (found(collisions={"login": "a"}), ("collisions login", NOTHING, "a")),
     ],
 )
 @pytest.mark.parametrize("partial", [False, True])
-def test_an_error_a_conflict_or_a_hold_that_is_not_expected_is_a_difference(
+def test_an_error_a_conflict_a_hold_or_a_collision_that_is_not_expected_is_a_difference(
     came: Found, difference: tuple[str, object, object], *, partial: bool
 ) -> None:
     """Whatever else is expected, and however little."""
@@ -154,10 +159,11 @@ def test_partial_lets_further_entries_be(wanted: dict[str, object], exactly: lis
         ({"claims": {"login": "b"}}, "claims login"),
         ({"vetoed": ["action.link"]}, "vetoed user.title"),
         ({"response": {}}, "response"),
+        ({"collisions": {"login": "a"}}, "collisions login"),
     ],
 )
 def test_partial_forgives_nothing_that_is_named(wanted: dict[str, object], what: str) -> None:
-    """And vetoes, the answer, errors and conflicts stay exact."""
+    """And vetoes, the answer, errors, conflicts and collisions stay exact."""
     wanted = {"errors": ["p/c"], "conflicts": ["user.city"], "hold": True, **wanted}
     assert [name for name, _, _ in told(wanted, BUSY, partial=True)] == [what]
 

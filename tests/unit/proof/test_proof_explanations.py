@@ -270,12 +270,17 @@ def test_a_condition_that_took_most_of_the_decision_s_budget_is_explained(explai
         (
             "set: {user.city: Ulm}, vetoed: [user.city]",
             "user.middleName: x, user.city: Bonn",
-            ["the target is vetoed", "p/one: fired (p:29:5)", "  because her city is Bonn"],
+            ["the target is vetoed by p/vetoes", "p/one: fired (p:29:5)", "  because her city is Bonn"],
         ),
         (
             "claims: {login: ann@example.com}, hold: true",
             "user.costCenter: x",
-            ["p/free: not fired, no candidate of its claim is free (p:44:7)"],
+            [
+                "p/free claims:",
+                "  login ann@example.com: reserved: the policy never gives it out",
+                "  none is free",
+                "p/free: not fired, no candidate of its claim is free (p:44:7)",
+            ],
         ),
     ],
 )
@@ -297,7 +302,7 @@ def test_a_held_row_says_so(explain: Explain) -> None:
         "    set user.state (t)",
         '      expected "south"',
         "      came     nothing",
-        "      the row is held, so nothing is sent",
+        "      the row is held by p/wait, so nothing is sent",
         "      p/towns/south: fired (p:21:9)",
     ]
 

@@ -330,6 +330,65 @@ def test_reading_changes_no_payload_for_the_next_test(suite: MakeSuite) -> None:
     assert second["data"]["user"]["profile"] == {"login": "ann@example.com", "city": "Ulm"}
 
 
+def test_cases_that_change_nothing_share_the_payload(
+    suite: MakeSuite, payload: Callable[..., dict[str, object]]
+) -> None:
+    """Its bytes are held once, however many cases there are; what is changed has bytes of its own."""
+    tests = """\
+tests_for: p
+fixtures:
+  eve: {request: eve.json}
+tests:
+  - name: by city
+    given: eve
+    expect: {set: {}}
+    cases:
+      one: {}
+      two: {}
+      moved: {with: {user.city: Bonn}}
+  - {name: another, given: eve, expect: {set: {}}}
+"""
+    file = read(suite, tests, **{"testdata/eve.json": json.dumps(payload())})
+    one, two, moved, another = (case.steps[0].body for case in file.cases)
+    assert one is two
+    assert one is another
+    assert moved != one
+
+
+def test_names_are_on_one_line(suite: MakeSuite) -> None:
+    """Those of tests and of cases: folds and blanks come to one blank each."""
+    tests = """\
+  - name: >
+      a long
+      name
+    given: ann
+    expect: {set: {}}
+    cases:
+      " of  a case ": {}
+"""
+    assert [case.name for case in read(suite, HEAD + tests).cases] == ["a long name[of a case]"]
+
+
+ANYTHING = st.text(max_size=6) | st.integers() | st.none() | st.lists(st.text(max_size=2), max_size=2)
+
+
+@given(st.lists(ANYTHING, min_size=9, max_size=9))
+def test_reading_never_raises(suite: MakeSuite, values: list[object]) -> None:
+    """Whatever stands in a test file, half characters included: problems, and those of the next file all the same."""
+    test = {"name": values[0], "given": "ann", "with": {"user.city": values[1]}, "expect": {"set": values[2]}}
+    cases = {"cases": {str(values[3]): {"expect": {"remembered": {"login": values[4]}}}}}
+    document = {
+        "tests_for": "p",
+        "directory": [{"id": values[5], "city": values[6]}],
+        "ledger": [{"namespace": "login", "value": values[7], "subject": "1"}],
+        "fixtures": {"ann": {"user": {"login": "ann@example.com", "firstName": values[8]}}},
+        "tests": [test, {**test, **cases}],
+    }
+    other = HEAD + "  - {name: one, given: nobody, expect: {set: {}}}\n"
+    made = suite({"policy.yaml": POLICY, "a_test.yaml": json.dumps(document), "z_test.yaml": other})
+    assert "unknown-fixture" in {problem.code for problem in made.errors if problem.place.file.endswith("z_test.yaml")}
+
+
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="."), min_size=1, max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)

@@ -12,7 +12,8 @@ from usher.answer.record import DecisionRecord
 from usher.cel import Limits
 from usher.domain.decision import Outcome
 from usher.engine import Namespace
-from usher.proof.running import MAX_EXPLAINED, CaseResult, OutOfTimeError, run_case, run_files
+from usher.proof.hints import MAX_RULES
+from usher.proof.running import CaseResult, OutOfTimeError, run_case, run_files
 from usher.proof.scene import Scene
 from usher.proof.suite import Suite
 from usher.proof.world import World
@@ -215,6 +216,39 @@ tests:
 
 
 @pytest.mark.parametrize(
+    ("expect", "different"),
+    [
+        ("collisions: {login: ann@example.com}, remembered: {}", []),
+        ("set: {}", [("collisions login", None, "ann@example.com")]),
+        (
+            "remembered: {login: ann@example.com}",
+            [("remembered login", "ann@example.com", None), ("collisions login", None, "ann@example.com")],
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "holder",
+    [
+        'ledger: [{namespace: login, value: Ann@example.com, subject: "8"}]',
+        "directory: [{id: 00u8, login: ann@example.com}]",
+    ],
+)
+def test_what_somebody_else_holds_is_a_collision_and_not_remembered(
+    proved: Proved, holder: str, expect: str, different: list[tuple[str, object, object]]
+) -> None:
+    """Whoever holds it; a test that does not expect it fails."""
+    tests = f"""\
+tests_for: p
+{holder}
+fixtures: {{ann: {{user: {{login: ann@example.com}}, appuser: {{externalId: "1"}}}}}}
+tests:
+  - {{name: one, given: ann, expect: {{{expect}}}}}
+"""
+    policy = "policy: p\nrules:\n  - {id: a, when: 'false', set: {user.title: {value: x}}}\n"
+    assert differences(proved(policy, tests)) == [different]
+
+
+@pytest.mark.parametrize(
     ("conflicts", "expect", "different"),
     [
         ("[fail]", "set: {}", [("errors logins/fails", None, "logins/fails")]),
@@ -394,9 +428,9 @@ def test_the_rules_that_explain_a_difference_are_bounded(proved: Proved) -> None
     """A wall of rules explains nothing."""
     rules = "".join(
         f"  - {{id: r{number}, when: \"get(user, 'city', '') == 'x{number}'\", set: {{user.title: {{value: x}}}}}}\n"
-        for number in range(MAX_EXPLAINED + 3)
+        for number in range(MAX_RULES + 3)
     )
     tests = HEAD.replace("logins", "p") + "tests:\n  - {name: one, given: ann, expect: {set: {user.title: x}}}\n"
     (result,) = proved("policy: p\nrules:\n" + rules, tests)
     (failing,) = result.failures
-    assert [account.rule for account in failing.accounts] == [f"p/r{number}" for number in range(MAX_EXPLAINED)]
+    assert [account.rule for account in failing.accounts] == [f"p/r{number}" for number in range(MAX_RULES)]

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 from usher.answer.record import DecisionRecord
 from usher.bootstrap.evaluation import Evaluation
 from usher.bootstrap.schemas import Schemas
+from usher.cel import DEFAULT_LIMITS, Limits
 from usher.domain.decision import ClaimTrace, Outcome, Remembered, Tried
-from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, PolicySet
+from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, PolicySet, Rule, load_policies
 from usher.proof.accounts import Accounts, Standing
 from usher.proof.words import as_data, told, told_of_shadow
 from usher.settings import HoldSettings
@@ -263,11 +266,21 @@ def test_shadow_policies_are_told_apart(in_a_row: ExplainedInARow, payload: Payl
 
 
 @pytest.fixture
-def accounted(policy_set: Callable[[str], PolicySet], schemas: Schemas) -> Callable[..., Any]:
+def accounted(policy_set: Callable[[str], PolicySet], evaluated: Callable[..., Any]) -> Callable[..., Any]:
     """Return what evaluates a request and gives the record with an account of its rules."""
 
     def account(text: str, body: object) -> Any:
         policies = policy_set(text)
+        return policies, *evaluated(policies, body)
+
+    return account
+
+
+@pytest.fixture
+def evaluated(schemas: Schemas) -> Callable[..., Any]:
+    """Return what gives the record of a request and the account of its rules."""
+
+    def evaluate(policies: PolicySet, body: object, **bounds: Limits) -> Any:
         evaluation = Evaluation(
             policies,
             schemas,
@@ -275,11 +288,12 @@ def accounted(policy_set: Callable[[str], PolicySet], schemas: Schemas) -> Calla
             namespaces=DEFAULT_NAMESPACES,
             directory=MemoryDirectory(()),
             hold=HoldSettings(),
+            **bounds,
         )
         ((record, rules),) = evaluation.accounts(evaluation.evaluate(json.dumps(body).encode()))
-        return policies, record, rules
+        return record, rules
 
-    return account
+    return evaluate
 
 
 def test_the_account_as_data_says_the_same(accounted: Callable[..., Any], payload: Payload) -> None:
@@ -338,6 +352,176 @@ def test_from_the_record_alone_it_is_told_what_was_read(accounted: Callable[...,
         "p/no-reason": Standing.FIRED,
         "p/other-city": Standing.FIRED,
     }
+
+
+def test_a_request_that_is_not_on_record_is_said_so_and_nothing_is_called_absent(
+    accounted: Callable[..., Any], payload: Payload
+) -> None:
+    """A long body is decided and not recorded; of its application the record tells all the same."""
+    policy = POLICY.replace("'never' in context.conflicts", "context.application.name == user.nickName")
+    policies, record, _ = accounted(policy, payload(user={"nickName": "Ann"}))
+    without = replace(record, input=None)
+    rules = tuple(Accounts(policies, without, None).all())
+    lines = list(told(without, rules))
+    assert lines[1] == "  the request is not on record"
+    assert not any("absent" in line for line in lines)
+    (reason,) = rules[1].reasons
+    assert [sight.text for sight in reason.reason.sights] == ["context.application.name"]
+    data = as_data(without, rules)
+    assert data["request_on_record"] is False
+    assert as_data(record, rules)["request_on_record"] is True
+
+
+def test_what_the_log_hides_is_not_called_absent(accounted: Callable[..., Any], payload: Payload) -> None:
+    """Names within a value are hashes on record; an attribute of the profile that is not there is absent for sure."""
+    policy = """\
+policy: p
+rules:
+  - id: a
+    when: "get(get(appuser, 'manager', {}), 'name', '') == 'b' || get(appuser, 'department', '') == 'c'"
+    set: {user.title: {value: x}}
+"""
+    policies, record, _ = accounted(policy, payload())
+    profile = {f"h:{'0' * 32}": f"h:{'1' * 32}", "manager": {f"h:{'2' * 32}": f"h:{'3' * 32}"}}
+    body = {**record.input, "data": {**record.input["data"], "appUser": {"profile": profile}}}
+    (rule,) = Accounts(policies, replace(record, input=body), None).all()
+    (placed,) = rule.reasons
+    sights = [(sight.text, sight.value, sight.note) for sight in placed.reason.sights]
+    assert sights == [("appuser.department", None, "absent")]
+
+
+FAILING = """\
+policy: p
+variables:
+  link: user.honorificPrefix
+rules:
+  - id: sets
+    set: {user.title: "'a' + user.nickName"}
+  - id: links
+    action: {link: variables.link}
+  - id: divides
+    when: size(context.conflicts) / size(context.matches) == 1
+    set: {user.city: {value: x}}
+"""
+
+
+@pytest.mark.parametrize("source", ["request", "record"])
+def test_what_failed_is_told_wherever_in_a_rule_it_stands(
+    accounted: Callable[..., Any], payload: Payload, source: str
+) -> None:
+    """In a condition, a value, a link or a claim; with the request at hand as from the record alone."""
+    policies, record, rules = accounted(FAILING, payload(user={"login": "x"}, context={"conflicts": ["login"]}))
+    if source == "record":
+        rules = tuple(Accounts(policies, record, None).all())
+    told_of = {account.rule: [placed.reason.text for placed in account.reasons] for account in rules}
+    assert told_of["p/sets"] == ["user.nickName"]
+    assert told_of["p/links"][-1] == "user.honorificPrefix"
+    assert told_of["p/divides"] == ["size(context.conflicts) / size(context.matches)"]
+    places = {account.rule: (account.place.line, account.place.column) for account in rules}
+    assert places["p/links"] == (3, 14)
+
+
+@pytest.mark.parametrize("source", ["request", "record"])
+@pytest.mark.parametrize(
+    ("candidates", "expected"),
+    [
+        (["user.middleName + string(n)"], ["user.middleName"]),
+        (["'x' + string(n)", "size(context.conflicts)"], ["size(context.conflicts)"]),
+        (["string(n / size(context.matches))"], ["n / size(context.matches)"]),
+    ],
+)
+def test_what_failed_in_a_claim_is_told(
+    accounted: Callable[..., Any], payload: Payload, source: str, candidates: list[str], expected: list[str]
+) -> None:
+    """A candidate that fails, and one that is no text, at their places."""
+    policy = f"""\
+policy: p
+rules:
+  - id: claims
+    claim: {{login: {{candidates: {json.dumps(candidates)}, counter: {{from: 2, to: 3}}}}}}
+    set: {{user.login: claimed.login}}
+"""
+    policies, record, rules = accounted(policy, payload())
+    if source == "record":
+        rules = tuple(Accounts(policies, record, None).all())
+    (account,) = rules
+    assert account.standing is Standing.ERROR
+    assert [placed.reason.text for placed in account.reasons] == expected
+    (placed,) = account.reasons
+    assert (placed.line, placed.column) == (account.place.line, account.place.column)
+
+
+def test_from_the_record_alone_a_match_is_told_as_a_whole(accounted: Callable[..., Any], payload: Payload) -> None:
+    """No trace says which part of it was false; the attributes it reads are on record."""
+    policy = POLICY.replace(
+        "\"!('closed' in context.conflicts)\"",
+        "\"size(context.matches) == 0 && !('closed' in context.conflicts) // why\"",
+    )
+    policies, record, _ = accounted(policy, payload(context={"conflicts": ["closed"]}))
+    (unmatched,) = Accounts(policies, record, None).all()
+    assert unmatched.standing is Standing.UNMATCHED
+    (placed,) = unmatched.reasons
+    assert placed.reason.text == "size(context.matches) == 0 && !('closed' in context.conflicts)"
+    assert [(sight.text, sight.value) for sight in placed.reason.sights] == [
+        ("context.matches", []),
+        ("context.conflicts", ["closed"]),
+    ]
+    assert (unmatched.place.line, unmatched.place.column) == (placed.line, placed.column) == (2, 9)
+
+
+def test_a_long_expression_is_told_like_any_other(
+    tmp_path: Path, schemas: Schemas, payload: Payload, evaluated: Callable[..., Any]
+) -> None:
+    """Its parts are read with the bounds it was compiled with, which settings may have raised."""
+    limits = replace(DEFAULT_LIMITS, length_chars=DEFAULT_LIMITS.length_chars * 3)
+    long = "user.city == '" + "x" * DEFAULT_LIMITS.length_chars + "'"
+    text = POLICY.replace("'never' in context.conflicts", f"has(user.city) && {long}")
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+    loaded = load_policies(tmp_path, shape=schemas.policy, profiles=schemas.profiles, limits=limits)
+    assert loaded.policy_set is not None, loaded.problems
+    record, _ = evaluated(loaded.policy_set, payload(user={"city": "Ulm"}), limits=limits)
+    rules = {account.rule: account for account in Accounts(loaded.policy_set, record, None).all()}
+    (placed,) = rules["p/never"].reasons
+    assert [(sight.text, sight.value) for sight in placed.reason.sights] == [("user.city", "Ulm")]
+    # With bounds that are lower by now there are no values, and no end with an error either.
+    now = replace(DEFAULT_LIMITS, length_chars=10)
+    policy = loaded.policy_set.policies[0]
+    lowered = replace(policy, items=tuple(map(partial(_with_limits, limits=now), policy.rules)))
+    rules = {
+        account.rule: account
+        for account in Accounts(replace(loaded.policy_set, policies=(lowered,)), record, None).all()
+    }
+    assert rules["p/never"].reasons == ()
+
+
+def _with_limits(rule: Rule, limits: Limits) -> Rule:
+    if rule.when is None:
+        return rule
+    expression = rule.when.expression
+    basis = replace(expression.basis, limits=limits)
+    return replace(rule, when=replace(rule.when, expression=replace(expression, basis=basis)))
+
+
+def test_changed_policies_add_nothing_to_the_trace(
+    accounted: Callable[..., Any], policy_set: Callable[[str], PolicySet], payload: Payload
+) -> None:
+    """No rule that was not asked then, no file or place of today, no empty brackets."""
+    steps = "  - id: steps\n    first:\n      - {id: one, set: {user.title: {value: y}}}\n"
+    _, record, _ = accounted(POLICY + steps, payload(user={"login": "ann@example.com"}))
+    changed = policy_set(
+        "policy: p\nmatch: \"'x' in context.conflicts\"\nrules:\n"
+        "  - {id: fires, only: link, set: {user.title: {value: x}}}\n"
+        "  - {id: new, set: {user.city: {value: x}}}\n"
+    )
+    rules = tuple(Accounts(changed, record, None).all())
+    assert [account.rule for account in rules] == [entry.rule for entry in record.trace]
+    assert {account.place.file for account in rules} == {""}
+    lines = list(told(record, rules))
+    assert "  p/fires: fired" in lines
+    assert "  p/never: not fired, false at 9:12" in lines
+    assert not any("()" in line or ".yaml" in line or "match" in line for line in lines)
+    assert Accounts(changed, record, None).of("p/new").standing is Standing.UNREACHED
+    assert Accounts(changed, record, None).of("p/fires").place.file == ""
 
 
 def test_policies_that_have_changed_since_give_places_and_no_reasons(

@@ -56,6 +56,7 @@ class Operations:
 
     ready: bool = True
     fault: Exception | None = None
+    reloads: list[Mapping[str, object] | None] = field(default_factory=list)
 
     def readiness(self) -> Readiness:
         """Be ready or not, or fail."""
@@ -66,6 +67,12 @@ class Operations:
     def status(self) -> Mapping[str, object]:
         """Return some JSON."""
         return {"revision": "abc", "policies": 3}
+
+    def reload(self) -> Mapping[str, object] | None:
+        """Return what comes next, or fail."""
+        if self.fault is not None:
+            raise self.fault
+        return self.reloads.pop(0)
 
     def exposition(self) -> tuple[bytes, str]:
         """Return one metric."""

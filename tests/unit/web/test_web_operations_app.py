@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,11 +64,72 @@ def test_head_is_get_without_the_body_and_nothing_else_is_allowed(
         assert "errorSummary" in refused.json["error"]
 
 
-@pytest.mark.parametrize("path", ["/okta/import", "/reload", "/", "/health", "/health/live/"])
+@pytest.mark.parametrize("path", ["/okta/import", "/reload/", "/", "/health", "/health/live/"])
 def test_nothing_else_is_served_here(operations_client: testing.TestClient, path: str) -> None:
     """The hook is not reachable on the operations listener, and a stranger learns nothing about paths."""
     assert operations_client.simulate_post(path).status_code == 401
     assert operations_client.simulate_post(path, headers=SECRET).status_code == 404
+
+
+def test_a_reload_that_is_accepted_is_200_with_what_came_of_it(
+    operations: Operations, operations_client: testing.TestClient
+) -> None:
+    """And so is one that finds nothing new; both are the collaborator's words, fresh each time."""
+    made: list[Mapping[str, object]] = [{"result": "accepted", "changes": [{"name": "p/a"}]}, {"result": "unchanged"}]
+    operations.reloads.extend(made)
+    for expected in made:
+        result = operations_client.simulate_post("/reload", headers=SECRET)
+        assert (result.status_code, result.json) == (200, expected)
+        assert result.headers["content-type"] == "application/json"
+        assert result.headers["cache-control"] == "no-store"
+
+
+def test_a_reload_that_is_rejected_is_422_with_the_problems(
+    operations: Operations, operations_client: testing.TestClient
+) -> None:
+    """A script reads the status, a person the problems."""
+    rejected = {"result": "rejected", "problems": [{"file": "a.yaml", "line": 3}]}
+    operations.reloads.append(rejected)
+    result = operations_client.simulate_post("/reload", headers=SECRET)
+    assert (result.status_code, result.json) == (422, rejected)
+
+
+def test_a_reload_while_another_look_is_under_way_is_503(
+    operations: Operations, operations_client: testing.TestClient
+) -> None:
+    """With when to ask again, in Okta's shape as every refusal here."""
+    operations.reloads.append(None)
+    result = operations_client.simulate_post("/reload", headers=SECRET)
+    assert (result.status_code, result.headers["retry-after"]) == (503, "1")
+    assert "errorSummary" in result.json["error"]
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), ({"Authorization": "x"}, 403)])
+def test_a_reload_wants_the_secret(
+    operations: Operations, operations_client: testing.TestClient, headers: dict[str, str], status: int
+) -> None:
+    """What does something is not for everybody on this machine: nothing is looked at."""
+    operations.reloads.append({"result": "accepted"})
+    result = operations_client.simulate_post("/reload", headers=headers)
+    assert result.status_code == status
+    assert operations.reloads == [{"result": "accepted"}]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS", "DELETE"])
+def test_a_reload_is_posted(operations: Operations, operations_client: testing.TestClient, method: str) -> None:
+    """A crawler or a probe that follows a link reloads nothing."""
+    result = operations_client.simulate_request(method, "/reload", headers=SECRET)
+    assert (result.status_code, result.headers["allow"]) == (405, "POST")
+    assert operations.reloads == []
+
+
+def test_a_bug_behind_a_reload_quotes_nothing(operations: Operations, operations_client: testing.TestClient) -> None:
+    """500 in Okta's shape."""
+    operations.fault = ValueError("Ann Lee")
+    result = operations_client.simulate_post("/reload", headers=SECRET)
+    assert result.status_code == 500
+    assert "errorSummary" in result.json["error"]
+    assert "Ann Lee" not in result.text
 
 
 def test_a_bug_behind_readiness_is_not_ready(operations: Operations, operations_client: testing.TestClient) -> None:

@@ -32,7 +32,7 @@ def _functions(rules: list[RuleCoverage]) -> Iterator[str]:
 
 def _branches(parts: list[PartCoverage]) -> Iterator[str]:
     for block, part in enumerate(parts):
-        asked = part.true_count or part.false_count
+        asked = part.true_count or part.false_count or part.failed_count
         for branch, count in enumerate((part.true_count, part.false_count)):
             yield f"BRDA:{part.place.line},{block},{branch},{count if asked else '-'}"
     yield f"BRF:{2 * len(parts)}"
@@ -44,7 +44,7 @@ def _lines(rules: list[RuleCoverage], parts: list[PartCoverage]) -> Iterator[str
     counts: dict[int, int] = {}
     for line, count in [
         *((rule.place.line, rule.fired) for rule in rules),
-        *((part.place.line, part.true_count + part.false_count) for part in parts),
+        *((part.place.line, part.true_count + part.false_count + part.failed_count) for part in parts),
     ]:
         counts[line] = max(counts.get(line, 0), count)
     yield from (f"DA:{line},{count}" for line, count in sorted(counts.items()))

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 
 from usher.bootstrap.testing import ProofRun
-from usher.cli.reports.json_list import as_data as problem_data
 from usher.proof.coverage import Covered
 from usher.proof.mutation import Judged, score
 from usher.proof.running import CaseResult, Failing
@@ -22,7 +21,7 @@ def _run(run: ProofRun) -> dict[str, object]:
         "passed": len(run.results) - len(run.failed),
         "failed": len(run.failed),
         "seconds": round(run.seconds, 3),
-        "problems": [problem_data(problem) for problem in run.problems],
+        "problems": [problem.as_data() for problem in run.problems],
         "cases": [_case(result) for result in run.results],
         "coverage": None if run.covered is None else _coverage(run.covered),
         "mutants": None if run.judged is None else _mutants(run.judged),
@@ -81,6 +80,7 @@ def _coverage(covered: Covered) -> dict[str, object]:
                 "column": part.place.column,
                 "true": part.true_count,
                 "false": part.false_count,
+                "failed": part.failed_count,
             }
             for part in covered.parts
         ],

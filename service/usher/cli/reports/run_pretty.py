@@ -13,6 +13,7 @@ from usher.proof.coverage import Covered
 from usher.proof.mutation import Judged, score
 from usher.proof.run_words import Colours, failed_lines, shown_percent
 from usher.proof.running import CaseResult
+from usher.proof.words import clipped
 
 
 def lines(run: ProofRun) -> Iterator[str]:
@@ -36,15 +37,20 @@ def lines(run: ProofRun) -> Iterator[str]:
 def _coverage(covered: Covered) -> Iterator[str]:
     for rule in covered.rules:
         if not rule.fired:
-            yield f"{rule.place}: never fired: {rule.rule}"
+            yield f"{rule.place}: never fired: {rule.rule}{_failures(rule.failed)}"
     for part in covered.parts:
         for outcome, count in (("true", part.true_count), ("false", part.false_count)):
             if not count:
-                yield f"{part.place}: never {outcome}: {part.text} ({part.rule})"
+                failed = _failures(part.failed_count)
+                yield f"{part.place}: never {outcome}: {clipped(part.text)} ({part.rule}){failed}"
     fired, rules = covered.fired_count, len(covered.rules)
     seen, outcomes = covered.outcome_count, 2 * len(covered.parts)
     reached = f"{fired} of {rules} rules fired, {seen} of {outcomes} outcomes seen"
     yield f"coverage {shown_percent(covered.percent)}: {reached}"
+
+
+def _failures(count: int) -> str:
+    return f", failed in {count} decisions" if count else ""
 
 
 def _mutants(judged: tuple[Judged, ...]) -> Iterator[str]:
