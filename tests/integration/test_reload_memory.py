@@ -43,7 +43,7 @@ def test_a_thousand_reloads_leave_nothing_behind(
 def test_a_reload_of_the_shipped_set_takes_less_than_a_second_beside_live_traffic(
     start_usher: StartUsher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The service's own measure, settling included, while 200 calls come in each second."""
+    """The service's own measure, while 200 calls come in each second."""
     policies = tmp_path / "policies"
     shutil.copytree(CHECKOUT / "policies", policies)
     usher = start_usher(

@@ -5,7 +5,7 @@ being written is never judged. One thread at a time.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,13 @@ from usher.bootstrap.setting_checks import check_attributes
 from usher.bootstrap.stores import namespaces_of
 from usher.domain.place import Place, Problem, Severity
 from usher.engine import LoadedPolicies, PolicySet
+from usher.engine.expressions import tables_of
 from usher.engine.folder import SourceFile, read_folder
 from usher.engine.load import compiled_policies, set_revision
 from usher.engine.profiles import SOURCE_PREFIX, LoadedProfiles, compiled_profiles, read_profiles
+from usher.engine.tables import is_table, table_name
 from usher.engine.trees import Trees
+from usher.proof.cases import WHOLE_FOLDER, CaseFile
 from usher.proof.running import UNDECIDED, CaseResult, OutOfTimeError, run_files
 from usher.proof.suite import Suite, load_suite
 from usher.settings import LoadedSettings, SettingsError
@@ -147,7 +150,7 @@ def _judged(
     suite = load_suite(policies, policy_set, world_of(loaded.settings, schemas), trees=memory.trees)
     problems.extend(_tolerant(suite, policies))
     if gate == "tests" and not _has_errors(problems):
-        problems.extend(_tested(suite, loaded, schemas, wanted))
+        problems.extend(_tested(suite, candidate, loaded, schemas, memory, wanted))
     accepted = None if _has_errors(problems) else policy_set
     return Verdict(candidate, accepted, tuple(sorted({*problems})), suite.case_count)
 
@@ -170,16 +173,56 @@ def _tolerant(suite: Suite, policies: LoadedPolicies) -> tuple[Problem, ...]:
     return tuple(replace(problem, severity=Severity.WARNING) for problem in suite.problems)
 
 
-def _tested(suite: Suite, loaded: LoadedSettings, schemas: Schemas, wanted: Callable[[], bool]) -> list[Problem]:
-    """Run the tests within their time; return the first difference of each case that fails."""
+def _tested(
+    suite: Suite,
+    candidate: Candidate,
+    loaded: LoadedSettings,
+    schemas: Schemas,
+    memory: Memory,
+    wanted: Callable[[], bool],
+) -> list[Problem]:
+    """Run the tests within their time; return the first difference of each case that fails.
+
+    A file that has passed is not run again while nothing has changed that its cases depend on.
+    """
     seconds = loaded.settings.policies.gate_seconds
     world = replace(world_of(loaded.settings, schemas), decision_seconds=seconds)
-    try:
-        results = list(run_files(suite.files, world, until=time.monotonic() + seconds, wanted=wanted))
-    except OutOfTimeError:
-        message = f"the policy tests take longer than {seconds:g} s (policies.gate_seconds)"
-        return [Problem(Place(suite.files[0].file), TOO_SLOW, message)]
-    return [_failed(result) for result in results if not result.passed]
+    until = time.monotonic() + seconds
+    failed: list[Problem] = []
+    for file in suite.files:
+        key = _depends_on(file, candidate)
+        if memory.trees.known(key) is not None:
+            continue
+        try:
+            results = list(run_files([file], world, until=until, wanted=wanted))
+        except OutOfTimeError:
+            message = f"the policy tests take longer than {seconds:g} s (policies.gate_seconds)"
+            return [*failed, Problem(Place(file.file), TOO_SLOW, message)]
+        found = [_failed(result) for result in results if not result.passed]
+        failed.extend(found)
+        if not found:
+            memory.trees.keep(key, True)  # noqa: FBT003 - that it passed is all there is to know
+    return failed
+
+
+def _depends_on(file: CaseFile, candidate: Candidate) -> Hashable:
+    """Return what decides how the cases of a test file end, within one process, whose settings do not change.
+
+    A policy tested alone depends on its own file, the test file, the tables it looks at, payloads and profile schemas;
+    tests of the whole folder depend on all of it.
+    """
+    if file.subject == WHOLE_FOLDER:
+        return ("passed", file.file, candidate.revision)
+    alone = {file.file, *(policy.place.file for policy in file.policy_set.policies)}
+    looked_at = [tables_of(policy) for policy in file.policy_set.policies]
+    sources = [
+        source
+        for source in candidate.sources
+        if source.shown in alone
+        or (is_table(source) and any(names is None or table_name(source) in names for names in looked_at))
+        or not (source.is_policy or source.is_test or is_table(source))
+    ]
+    return ("passed", file.file, set_revision(sources, LoadedProfiles(None, (), ())))
 
 
 def _failed(result: CaseResult) -> Problem:

@@ -103,7 +103,8 @@ class Keeper:
             return self._told(Result.UNCHANGED, revision)
         if self.rejected is not None and revision == self.rejected.revision and not (again or self._may_pass()):
             return self._told(Result.REJECTED, revision, self.rejected.problems)
-        verdict = self._judged(self._settle(candidate))
+        # Who asks for a look has finished writing; who saves may not have.
+        verdict = self._judged(candidate if again else self._settle(candidate))
         if verdict is None:
             self._settled()
             return self._told(Result.UNCHANGED, self._source_revision)

@@ -14,13 +14,13 @@ from typing import Final
 import structlog
 
 from usher.adapters.decision_log import DecisionLog
-from usher.adapters.keys import redaction_key
 from usher.adapters.metrics import Metrics
 from usher.adapters.redaction import Redactor
 from usher.adapters.watching import hints
 from usher.answer.line import AnswerLine, AnswerOptions
 from usher.answer.replay import ReplayStore
 from usher.answer.shadow import Shadow
+from usher.bootstrap.anonymity import redactor_of
 from usher.bootstrap.first_set import FirstSet, first_set
 from usher.bootstrap.in_force import PoliciesInForce
 from usher.bootstrap.keeper import Keeper
@@ -190,13 +190,7 @@ def _authentication(loaded: LoadedSettings, environ: Mapping[str, str], *, authe
 def _redactor(loaded: LoadedSettings, policy_set: PolicySet) -> Redactor | None:
     if not loaded.settings.decisions.redaction:
         return None
-    public = policy_set.profiles
-    return Redactor(
-        redaction_key(loaded.settings.state.folder),
-        public_user=public.user.public,
-        public_app_user=public.app_user.public,
-        lookup_names=public.declared("user") | {"id", "status"} | loaded.settings.ledger.namespaces.keys(),
-    )
+    return redactor_of(Redactor, loaded, policy_set)
 
 
 def _hook_options(server: ServerSettings) -> ListenerOptions:

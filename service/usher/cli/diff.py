@@ -31,8 +31,8 @@ def diff_command(
 ) -> None:
     """Say what differs between two policy folders: rules, ladders, constants, variables, tables.
 
-    Where something stands in its file does not count, and comments do not. Exits 1 when a folder has errors, which are
-    printed instead, and with --exit-code when something differs.
+    Where something stands in its file does not count, nor do YAML's comments. Exits 1 when a folder has errors, which
+    are printed instead, and with --exit-code when something differs.
     """
     settings = settings_in_force(config, overrides)
     before, after = _load(settings, old), _load(settings, new)

@@ -22,11 +22,16 @@ def is_table(file: SourceFile) -> bool:
     return file.name.startswith(_FOLDER) and file.name.count("/") == 1
 
 
+def table_name(file: SourceFile) -> str:
+    """Return the name expressions know a table by: its file's, without the ending."""
+    return file.name.removeprefix(_FOLDER).rpartition(".")[0]
+
+
 def load_tables(files: tuple[SourceFile, ...], problems: list[Problem]) -> dict[str, object]:
     """Return the tables by name: the file's name without its ending."""
     tables: dict[str, object] = {}
     for file in filter(is_table, files):
-        name, _, suffix = file.name.removeprefix(_FOLDER).rpartition(".")
+        name, suffix = table_name(file), file.name.rpartition(".")[2]
         content = file.text()
         if isinstance(content, Problem):
             problems.append(content)

@@ -27,10 +27,23 @@ class Trees:
 
     def made(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what was made under a key before, else make it; the key says everything the making depends on."""
-        known = self._now.get(key, self._before.get(key))
-        made = cast("Made", known) if known is not None else make()
-        self._now[key] = made
+        known = self.known(key)
+        if known is not None:
+            return cast("Made", known)
+        made = make()
+        self.keep(key, made)
         return made
+
+    def known(self, key: Hashable) -> object:
+        """Return what is kept under a key, which counts as its use; None when nothing is."""
+        known = self._now.get(key, self._before.get(key))
+        if known is not None:
+            self._now[key] = known
+        return known
+
+    def keep(self, key: Hashable, value: object) -> None:
+        """Keep something under a key."""
+        self._now[key] = value
 
     def turn(self) -> None:
         """Begin another load; what the load before the last one used is forgotten."""

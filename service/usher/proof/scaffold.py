@@ -4,12 +4,12 @@ Owns the person of such a test. The policy decides; what it decides is the expec
 thread.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from usher.domain.suggestions import did_you_mean
-from usher.engine import Ladder, MemoryDirectory, MemoryLedger, Policy, PolicySet, Profiles, Rule, Stores
-from usher.engine.policy import PlacedExpression
+from usher.engine import MemoryDirectory, MemoryLedger, Policy, PolicySet, Profiles, Stores
+from usher.engine.expressions import expressions_of
 from usher.errors import UsherError
 from usher.proof.fixtures import inline_request
 from usher.proof.found import Found, expectation_of
@@ -110,23 +110,7 @@ def _reads(policy: Policy) -> set[tuple[str, str]]:
     """Return every field of the request a policy reads, as root and name."""
     return {
         (read.path[0], read.path[1])
-        for placed in _expressions(policy)
+        for placed in expressions_of(policy)
         for read in placed.expression.reads
         if len(read.path) >= _DEPTH
     }
-
-
-def _expressions(policy: Policy) -> Iterator[PlacedExpression]:
-    values: list[object] = [policy.match, *(value for _, value in policy.variables)]
-    values.extend(item.gate.when for item in policy.items if isinstance(item, Ladder))
-    for rule in policy.rules:
-        values.extend(_of_rule(rule))
-    yield from (value for value in values if isinstance(value, PlacedExpression))
-
-
-def _of_rule(rule: Rule) -> Iterator[object]:
-    yield from (rule.when, rule.hold, rule.because, rule.debug, rule.action.link if rule.action else None)
-    yield from (value for _, value in (*rule.sets, *rule.claimed_sets))
-    if rule.claim is not None:
-        yield from (value for candidate in rule.claim.candidates for _, value in candidate.values)
-        yield from (value for _, value in rule.claim.reserved)

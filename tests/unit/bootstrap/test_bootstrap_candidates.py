@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.bootstrap.conftest import POLICY, TESTS, House
 from usher.adapters.last_good import Kept, KeptFile
-from usher.bootstrap.candidates import Verdict, kept_candidate
+from usher.bootstrap.candidates import Memory, Verdict, judge, kept_candidate
 from usher.domain.place import Severity
 
 Make = Callable[..., House]
@@ -263,3 +263,65 @@ def test_a_kept_set_is_the_candidate_it_was(house: Make) -> None:
         before.policy_set.revision,
         before.policy_set.tables,
     )
+
+
+TABLE_POLICY = """\
+policy: p
+rules:
+  - id: a
+    set: {user.title: "%s"}
+"""
+TABLE_TESTS = """\
+tests_for: p
+fixtures:
+  ann: {user: {}, appuser: {externalId: "1"}}
+tests:
+  - {name: a title, given: ann, expect: {set: {user.title: x}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "expression", ["tables.titles.a.title", "get(tables, 'titles', {}).a.title", "tables['titles'].a.title"]
+)
+def test_what_has_passed_is_run_again_when_a_table_it_looks_at_changes(house: Make, expression: str) -> None:
+    """However the table is named: a stale pass would put a set into force that no test vouches for."""
+    made = house({"p": TABLE_POLICY % expression, "p_test": TABLE_TESTS})
+    tables = made.folders.policies / "tables"
+    tables.mkdir()
+    (tables / "titles.csv").write_text("key,title\na,x\n", encoding="utf-8")
+    memory = Memory()
+
+    def errors() -> list[str]:
+        verdict = judge(made.candidate(), made.loaded, made.schemas, gate="tests", memory=memory)
+        return [problem.code for problem in verdict.errors]
+
+    assert errors() == []
+    (tables / "other.csv").write_text("key,title\nb,y\n", encoding="utf-8")
+    assert errors() == []
+    (tables / "titles.csv").write_text("key,title\na,y\n", encoding="utf-8")
+    assert errors() == ["policy-test"]
+    assert errors() == ["policy-test"]
+    (tables / "titles.csv").write_text("key,title\na,x\n", encoding="utf-8")
+    assert errors() == []
+
+
+def test_what_has_passed_is_not_run_again_while_nothing_it_depends_on_changes(house: Make) -> None:
+    """Of a large folder only the tests of what was edited take time."""
+    made = house({"p": POLICY, "p_test": TESTS, "q": POLICY.replace("policy: p", "policy: q")})
+    memory, asked = Memory(), [0]
+
+    def wanted() -> bool:
+        asked[0] += 1
+        return True
+
+    def judged() -> int:
+        asked[0] = 0
+        judge(made.candidate(), made.loaded, made.schemas, gate="tests", memory=memory, wanted=wanted)
+        return asked[0]
+
+    assert judged() == 1
+    assert judged() == 0
+    made.write(q=POLICY.replace("policy: p", "policy: q").replace("value: x", "value: y"))
+    assert judged() == 0
+    made.write(p=POLICY.replace("policy: p", "policy: p\ndescription: the same"))
+    assert judged() == 1
