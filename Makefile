@@ -14,6 +14,11 @@ CAN_DEVELOP := $(VENV)/can-develop.stamp
 
 PIP_INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable
 
+# What measures times, or needs the machine to itself.
+MEASURED := tests/bench tests/unit/cel/test_cel_evaluation.py tests/unit/cel/test_cel_hostile.py \
+	$(wildcard tests/integration/test_ledger_*.py) \
+	tests/integration/test_reload_memory.py tests/integration/test_reload_under_load.py
+
 .PHONY: help run test test-long check lint types contracts policies format build bench clean
 
 help: ## print this list
@@ -24,8 +29,8 @@ run: $(CAN_RUN) ## start the service with the shipped policies, ask it once, lea
 
 # What measures times or prints figures of its own runs by itself, the rest on two processes.
 test: policies ## all tests, of the shipped policies and of the service
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/unit/cel tests/unit tests/docs tests/contract tests/policies policies
-	@$(BIN)/python -m pytest tests/unit/cel tests/bench tests/integration
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(MEASURED))
+	@$(BIN)/python -m pytest $(MEASURED)
 
 test-long: $(CAN_DEVELOP) ## all tests, with many more examples for each law
 	@USHER_LONG_TESTS=1 $(BIN)/python -m pytest

@@ -1,14 +1,15 @@
-"""What every test may ask for: the shipped schemas, requests, policy folders, decisions."""
+"""What every test may ask for: the shipped schemas, requests, policy folders, decisions, databases."""
 
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgresql import Cluster, find_programs, running_cluster, tell_absence
 from usher.bootstrap.schemas import Schemas, load_schemas
 from usher.cel import Budget
 from usher.domain.decision import Decision
@@ -139,3 +140,29 @@ def decided(policy_set: Callable[..., PolicySet]) -> Callable[..., Decision]:
         return decide(policies, ImportRequest.from_wire(request), circumstances, shadow=shadow)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """Return a PostgreSQL of this process' own; a test that stops or freezes it need not put that right."""
+    programs = find_programs()
+    if programs is None:
+        tell_absence(os.environ)
+    with running_cluster(programs) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Cluster) -> Iterator[str]:
+    """Return the URL of an empty PostgreSQL database."""
+    with postgresql.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database that is empty or not there yet; the test runs once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{(tmp_path / 'store.db').as_posix()}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url

@@ -5,24 +5,19 @@ Owns the order of the rounds (interleaved, so that a noisy neighbour meets all t
 
 import argparse
 import importlib.util
-import json
 import os
 import platform
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
-from statistics import median
 
-from tests.bench import proving, stages
+from tests.bench import claiming, proving, stages
+from tests.bench.measuring import Measure, Measured, measure_with, median_of, own_client, rate_of, run_names
 from tests.bench.servers import THREADS, Server, handler_server, usher_server
 from tests.integration.payloads import GUIDE_CASE, GUIDE_LOGIN
-from tests.integration.usher_process import SECRET, Caller
+from tests.integration.usher_process import Caller
 from usher.settings.model import ServerSettings
 
 CONNECTIONS = (1, 8, 75)
@@ -30,9 +25,6 @@ OKTAS_CALLS_AT_ONCE = 75
 RATE_PER_SECOND = 1000
 SWITCH_INTERVAL_SECONDS = ServerSettings().switch_interval_seconds
 HERE = Path(__file__).parent
-
-Measured = dict[str, float]
-Measure = Callable[[Server, str, int, float], Measured]
 
 
 def main() -> None:
@@ -51,9 +43,11 @@ def main() -> None:
         tuned = stack.enter_context(handler_server("b'  hard-coded", "hard-coded", SWITCH_INTERVAL_SECONDS))
         empty = stack.enter_context(handler_server("c   empty", "empty"))
         _assert_it_answers(usher, hard_coded)
-        measure, tool = _tool(body)
+        measure, tool = measure_with(body)
         _side_by_side([usher, one_rule, hard_coded, tuned, empty], measure, options, tool=tool)
         _at_fixed_rate([usher, one_rule, tuned], body, options.rate_seconds)
+    claiming.main(rounds=options.rounds, seconds=options.seconds, rate_seconds=options.rate_seconds)
+    claiming.costs_main(calls=options.calls)
     stages.main(calls=options.calls)
     proving.main(calls=options.calls)
     if options.cel:
@@ -81,47 +75,9 @@ def _assert_it_answers(usher: Server, hard_coded: Server) -> None:
     assert 0.8 < lengths[0] / lengths[1] < 1.25, lengths
 
 
-def _tool(body: Path) -> tuple[Measure, str]:
-    """Return wrk if it is there, else the loop of our own, which takes more of the machine itself."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        return (
-            lambda server, run, connections, seconds: own_client(server, body, run, connections, seconds)
-        ), "own loop"
-
-    def measure(server: Server, run: str, connections: int, seconds: float) -> Measured:
-        url = f"http://127.0.0.1:{server.port}/okta/import"
-        command: list[str | Path] = [
-            wrk,
-            "-t1",
-            f"-c{connections}",
-            f"-d{seconds:g}s",
-            "-s",
-            HERE / "distinct.lua",
-            url,
-            "--",
-        ]
-        return _last_line_of([*command, body, run, SECRET])
-
-    # wrk takes whole seconds only.
-    return (lambda server, run, connections, seconds: measure(server, run, connections, max(1, round(seconds)))), "wrk"
-
-
-def own_client(server: Server, body: Path, run: str, connections: int, seconds: float, *rate: float) -> Measured:
-    """Measure with our own client, in a process of its own."""
-    arguments = [server.port, body, run, connections, seconds, *rate]
-    return _last_line_of([sys.executable, "-m", "tests.bench.client", *map(str, arguments)])
-
-
-def _last_line_of(command: Sequence[str | Path]) -> Measured:
-    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
-    measured: Measured = json.loads(done.stdout.splitlines()[-1])
-    return measured
-
-
 def _side_by_side(servers: Sequence[Server], measure: Measure, options: argparse.Namespace, *, tool: str) -> None:
     """Measure in turns and print medians over the rounds."""
-    runs = _run_names()
+    runs = run_names()
     for server in servers:
         measure(server, next(runs), 8, min(1.0, options.seconds))
     found: dict[tuple[int, str], list[Measured]] = {}
@@ -135,7 +91,7 @@ def _side_by_side(servers: Sequence[Server], measure: Measure, options: argparse
     )
     print(f"{'connections':>11}  {'':<16}{'requests/s':>10}{'p50':>9}{'p99':>9}{'p99.9':>9}{'failed':>8}{'a/this':>8}")
     for connections in CONNECTIONS:
-        ours = _median(found[connections, servers[0].name], _rate)
+        ours = median_of(found[connections, servers[0].name], rate_of)
         for server in servers:
             _print_row(f"{connections:>11}  {server.name:<16}", found[connections, server.name], ours)
     print(
@@ -146,14 +102,14 @@ def _side_by_side(servers: Sequence[Server], measure: Measure, options: argparse
 
 def _ratio(found: Mapping[tuple[int, str], list[Measured]], servers: Sequence[Server]) -> float:
     """Return the rate of the second server over that of the third, at 8 connections."""
-    second, third = (_median(found[8, server.name], _rate) for server in servers[1:3])
+    second, third = (median_of(found[8, server.name], rate_of) for server in servers[1:3])
     return second / third
 
 
 def _print_row(start: str, rounds: Sequence[Measured], ours: float) -> None:
     """Print one server's medians and how our rate compares with its rate."""
-    rate = _median(rounds, _rate)
-    latencies = "".join(f"{_median(rounds, itemgetter(key)):>9.2f}" for key in ("p50", "p99", "p999"))
+    rate = median_of(rounds, rate_of)
+    latencies = "".join(f"{median_of(rounds, itemgetter(key)):>9.2f}" for key in ("p50", "p99", "p999"))
     print(f"{start}{rate:>10.0f}{latencies}{sum(one['failed'] for one in rounds):>8.0f}{ours / rate:>8.2f}")
 
 
@@ -173,20 +129,6 @@ def _cel_table() -> None:
     """Print the table of CEL engines, which has a file of its own."""
     if importlib.util.find_spec("tests.bench.cel_table") is not None:
         importlib.import_module("tests.bench.cel_table").main()
-
-
-def _run_names() -> Iterator[str]:
-    """Yield the start of an eventId, new for each run of a client."""
-    begun = time.time_ns()
-    return (f"{begun:x}-{number:03d}-" for number in range(1000))
-
-
-def _rate(measured: Measured) -> float:
-    return measured["requests"] / measured["seconds"]
-
-
-def _median(rounds: Sequence[Measured], figure: Callable[[Measured], float]) -> float:
-    return median(map(figure, rounds))
 
 
 if __name__ == "__main__":

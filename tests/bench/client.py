@@ -25,25 +25,25 @@ PATIENCE_SECONDS = 10.0
 class Requests:
     """Makes requests, no two of which have the same eventId."""
 
-    before: bytes
-    after: bytes
+    parts: list[bytes]
+    run: bytes
     count: int = 0
 
     @classmethod
     def like(cls, body: bytes, run: str) -> "Requests":
-        """Take a body in which @EVENT@ stands for the eventId."""
-        before, _, after = body.partition(b"@EVENT@")
-        length = len(before) + len(after) + len(run) + 9
+        """Take a body in which @EVENT@ stands for the eventId, and for whatever else is to be new each time."""
+        before, *others = body.split(b"@EVENT@")
+        length = len(before) + sum(len(run) + 9 + len(part) for part in others)
         head = (
             f"POST /okta/import HTTP/1.1\r\nHost: hook\r\nAuthorization: {SECRET}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         )
-        return cls(head.encode() + before + run.encode(), after)
+        return cls([head.encode() + before, *others], run.encode())
 
     def next(self) -> bytes:
         """Return one more."""
         self.count += 1
-        return b"%s%09d%s" % (self.before, self.count, self.after)
+        return (b"%s%09d" % (self.run, self.count)).join(self.parts)
 
 
 @dataclass

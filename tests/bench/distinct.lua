@@ -1,24 +1,30 @@
 -- For wrk: every request a different one, so that no stored answer serves it.
--- Arguments: file with the body, in which @EVENT@ stands for the eventId; name of the run; secret.
+-- Arguments: file with the body, in which @EVENT@ stands for the eventId, and for whatever else is to be new each time;
+-- name of the run; secret.
 
-local head, tail, run
+local parts, run
 local count = 0
 
 function init(args)
     local file = assert(io.open(args[1], "rb"))
-    local body = file:read("*a")
+    local body = file:read("*a") .. "@EVENT@"
     file:close()
     run = args[2]
-    local before, after = body:match("^(.*)@EVENT@(.*)$")
-    local length = #before + #after + #run + 9
-    head = "POST /okta/import HTTP/1.1\r\nHost: hook\r\nAuthorization: " .. args[3]
-        .. "\r\nContent-Type: application/json\r\nContent-Length: " .. length .. "\r\n\r\n" .. before .. run
-    tail = after
+    parts = {}
+    for part in body:gmatch("(.-)@EVENT@") do
+        parts[#parts + 1] = part
+    end
+    local length = (#parts - 1) * (#run + 9)
+    for _, part in ipairs(parts) do
+        length = length + #part
+    end
+    parts[1] = "POST /okta/import HTTP/1.1\r\nHost: hook\r\nAuthorization: " .. args[3]
+        .. "\r\nContent-Type: application/json\r\nContent-Length: " .. length .. "\r\n\r\n" .. parts[1]
 end
 
 function request()
     count = count + 1
-    return head .. string.format("%09d", count) .. tail
+    return table.concat(parts, run .. string.format("%09d", count))
 end
 
 function done(summary, latency, _)

@@ -1,9 +1,9 @@
-"""The three servers of the bench, each a process of its own, all with the same number of threads."""
+"""The servers of the bench, each a process of its own, all with the same number of threads."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.integration.usher_process import SECRET, UsherProcess
 
 THREADS = 4
+USHER = (Path(sys.executable).parent / "usher",)
+# -P: the files beside it are none of its modules.
+FORGETFUL = (sys.executable, "-P", Path(__file__).with_name("forgetful.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,11 @@ class Server:
 
 
 @contextmanager
-def usher_server(folder: Path, name: str = "a   usher", policies: Path | None = None) -> Iterator[Server]:
+def usher_server(
+    folder: Path, name: str = "a   usher", policies: Path | None = None, usher: Sequence[str | Path] = USHER
+) -> Iterator[Server]:
     """Run the service with every check, redaction and the decision log on; with the shipped policies or others."""
-    command: list[str | Path] = [Path(sys.executable).parent / "usher", "serve", "--set", f"server.threads={THREADS}"]
+    command: list[str | Path] = [*usher, "serve", "--set", f"server.threads={THREADS}"]
     if policies is not None:
         command += ["--set", f"policies.folder={policies}"]
     folder.mkdir(exist_ok=True)

@@ -20,6 +20,13 @@ def test_the_bench_prints_its_tables() -> None:
     assert at_rate[5:7] == ["1000", "0"]
     stages = [line[0] for line in lines if len(line) == 2 and line[0].isalpha()]
     assert stages == ["parse", "validate", "decide", "render", "check", "record"]
+    for server in ("claims in SQLite", "claims in memory"):
+        side_by_side, claims_at_rate = [line for line in shown.splitlines() if line.startswith(server)]
+        assert side_by_side.split()[-1] == "0"
+        assert claims_at_rate.split()[6:8] == ["500", "0"]
+    for kind in ("new", "again", "100th of a name"):
+        (costs,) = [line for line in shown.splitlines() if line.startswith(f"  {kind} ")]
+        assert all(int(cost) > 0 for cost in costs.removeprefix(f"  {kind}").split())
     for kind in ("never explained", "explained before", "explained now", "without coverage", "with coverage"):
         assert [line for line in lines if line[:2] == kind.split() and len(line) == 4]
 
@@ -36,4 +43,7 @@ def test_no_two_requests_are_the_same() -> None:
     requests = Requests.like(b'{"eventId": "@EVENT@"}', "run-")
     made = [requests.next().partition(b"\r\n\r\n") for _ in range(3)]
     assert [body for _, _, body in made] == [b'{"eventId": "run-%09d"}' % number for number in (1, 2, 3)]
+    new_person = Requests.like(b'{"eventId": "@EVENT@", "externalId": "@EVENT@"}', "run-")
+    made += [new_person.next().partition(b"\r\n\r\n") for _ in range(2)]
+    assert made[-1][-1] == b'{"eventId": "run-000000002", "externalId": "run-000000002"}'
     assert all(f"Content-Length: {len(body)}".encode() in head for head, _, body in made)

@@ -32,6 +32,9 @@ _MASKS: Final = (
     (re.compile(r'(?<="since": ")[0-9T:-]+Z'), "…"),
     (re.compile(r"\bdecisions\.[0-9TZ]+-[0-9]+\.jsonl\b"), "decisions.….jsonl"),
     (re.compile(r"\b(seconds|tests)=[0-9.]+"), r"\1=…"),
+    (re.compile(r"(\bloaded |\bsince |,|  )[0-9]{4}-[0-9-]+T[0-9:.]+Z"), r"\1…"),
+    (re.compile(r"\([0-9]+ seconds ago\)"), "(…)"),
+    (re.compile(r"(?<= users in )[0-9.]+ s"), "… s"),
 )
 _SECONDS: Final = 60
 _NOT_A_READERS: Final = ("USHER_", "PYTEST_", "PY_COLORS", "FORCE_COLOR")

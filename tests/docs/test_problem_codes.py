@@ -130,12 +130,10 @@ def test_every_error_of_a_decision_is_on_the_page(root: Path) -> None:
 
 def test_every_refusal_of_a_claim_is_on_the_page(root: Path) -> None:
     """`usher eval --explain` says why a candidate was passed over in words the page explains."""
-    claims = ast.parse((root / "service" / "usher" / "engine" / "claims.py").read_text(encoding="utf-8"))
-    functions = [
-        node for node in ast.walk(claims) if isinstance(node, ast.FunctionDef) and node.name in {"_unfit", "_held"}
-    ]
-    returned = [node.value for function in functions for node in ast.walk(function) if isinstance(node, ast.Return)]
-    words = {value.value for value in returned if isinstance(value, ast.Constant) and value.value}
+    nodes = [*sources(root / "service", ("engine/claims.py", "engine/options.py"))]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name in {"unfit", "_held"}]
+    assert len(functions) == 2
+    words = {text for function in functions for part in function.body[1:] for text in constants(part)} - {""}
     assert words == set(listed(section("### Why a candidate is passed over")))
 
 

@@ -145,7 +145,9 @@ def test_a_start_with_broken_policies_serves_the_last_good_set(start: Start, fol
     third = start(USHER_POLICIES_READY_ON_LAST_GOOD="false")
     assert (mark(third), policies(third)["source"]) == ("better", "last good")
     ready = third.get("/health/ready")
-    assert (ready.status, ready.json["checks"]) == (503, {"policies": False, "deciding": True, "accepting": True})
+    checks = ready.json["checks"]
+    assert isinstance(checks, dict)
+    assert (ready.status, [name for name, is_fine in checks.items() if not is_fine]) == (503, ["policies"])
     write_all(folder, BETTER)
     assert wait_until(third, lambda told: told["source"] == "folder")["rejected"] is None
     assert third.get("/health/ready").status == 200

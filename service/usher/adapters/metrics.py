@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from usher.adapters.store_metrics import FAILED, StoreMetrics, failed_claims
 from usher.answer.record import DecisionRecord
 from usher.domain.decision import ClaimTrace, Outcome, Verdict
 
@@ -130,7 +131,7 @@ class Metrics:
         )
         self._holds: Final = self._labelled("usher_holds", "Holds by the rule that asked for them.", "rule")
         self._claims: Final = self._labelled(
-            "usher_claims", "Claims that were granted a value, and those that found none free.", "result"
+            "usher_claims", "Claims that were granted a value, that found none free, and that a store failed.", "result"
         )
         self._failed_closed: Final = self._labelled(
             "usher_restrictions_failed_closed", "Holds and vetoes that applied because they failed.", "rule"
@@ -146,12 +147,13 @@ class Metrics:
             registry=self._registry,
         )
         self.shadows: Final = ShadowMetrics(self._registry)
+        self.stores: Final = StoreMetrics(self._registry)
         self.reloads: Final = ReloadMetrics(self._registry, revision)
         build = Info("usher_build", "The version that runs.", registry=self._registry)
         build.info({"version": version})
         # An alert on a rate needs the series to be there before the first call ends so.
         self._requests.begin_at_zero(*(outcome.value for outcome in Outcome))
-        self._claims.begin_at_zero(GRANTED, EXHAUSTED)
+        self._claims.begin_at_zero(GRANTED, EXHAUSTED, FAILED)
 
     def decided(self, record: DecisionRecord) -> None:
         """Count one decision with its rules, conflicts and errors."""
@@ -170,6 +172,9 @@ class Metrics:
             self._holds.child(hold.rule).inc()
         for result in filter(None, map(_result, record.claims)):
             self._claims.child(result).inc()
+        if failed := failed_claims(record):
+            self._claims.child(FAILED).inc(failed)
+        self.stores.decided(record)
         if collisions := sum(kept.collision for kept in record.remembered):
             self._collisions.inc(collisions)
 

@@ -69,6 +69,8 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         root.removeHandler(previous)
     root.addHandler(handler)
     root.setLevel(level)
+    # It tells every look at a schema; what a start does to a database, the start says itself.
+    logging.getLogger("alembic").setLevel(max(level, logging.WARNING))
 
 
 def exception_place(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -79,13 +79,14 @@ class Call:
         faults: tuple[str, ...] = (),
     ) -> DecisionRecord:
         """Return what this call leaves on record."""
-        request = self.request
+        request, decided = self.request, decision or self.decision
+        subject = request.subject if request else ""
         return DecisionRecord(
             decision_id=self.decision_id,
             timestamp=_rfc3339(self.now),
             event_id=request.event_id if request else _event_id(self.input),
             application=request.application if request else {},
-            subject=request.subject if request else "",
+            subject=decided.subject if decided else subject,
             revision=self.revision,
             input=self.input if self.input_bytes <= MAX_RECORDED_BYTES else None,
             commands=commands,
@@ -94,7 +95,7 @@ class Call:
             milliseconds=_milliseconds(time.monotonic() - self.arrived),
             stages={stage: _milliseconds(seconds) for stage, seconds in self.stages.items()},
             # What was decided stands, even if its answer never left: a committed claim is not given back.
-            **judgement(decision or self.decision),
+            **judgement(decided),
         )
 
 

@@ -26,6 +26,7 @@ from usher.domain.command import Command
 from usher.domain.decision import Decision, Outcome
 from usher.domain.request import EVENT_TYPE, ImportRequest
 from usher.engine import Circumstances, Clock, PolicySet, Stores, decide
+from usher.engine.stores import UNAVAILABLE
 from usher.errors import UsherError
 from usher.shapes import Fault, Shape
 
@@ -109,7 +110,8 @@ class AnswerLine:
             reply = self._invalid(faults, call)
         else:
             reply = self._decided(policies, call)
-        return self.replay.keep(key, reply)
+        # What a store kept from being decided must not be said again once it could be.
+        return reply if _missed_a_store(call.decision) else self.replay.keep(key, reply)
 
     def _decided(self, policies: PolicySet, call: Call) -> Reply:
         call.passed("validate")
@@ -217,3 +219,7 @@ def _cause_of(error: Exception) -> ErrorCause:
 def _refusal(error: wire.NotParsableError) -> bytes:
     where = f" at line {error.line}, column {error.column}" if error.line else ""
     return error_body(NOT_PARSABLE_SUMMARY, [ErrorCause(f"{error}{where}", error.code, "body", "$")])
+
+
+def _missed_a_store(decision: Decision | None) -> bool:
+    return decision is not None and any(fault.code in UNAVAILABLE for fault in decision.faults)

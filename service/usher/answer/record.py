@@ -74,6 +74,11 @@ class DecisionRecord:
     debug: Mapping[str, object] = field(default_factory=dict)
     shadow: bool = False
 
+    @property
+    def is_ownerless(self) -> bool:
+        """Whether a row that was to be created brought no id: what is claimed for it goes to this one event."""
+        return self.ending is Ending.CREATE and not self.subject and not self.holds
+
 
 def judgement(decision: Decision | None) -> Judgement:
     """Return what a record keeps of a decision; nothing of none."""

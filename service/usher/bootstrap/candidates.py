@@ -14,7 +14,7 @@ from usher.adapters.last_good import Kept
 from usher.bootstrap.policies import limits_of, world_of
 from usher.bootstrap.schemas import Schemas
 from usher.bootstrap.setting_checks import check_attributes
-from usher.bootstrap.stores import namespaces_of
+from usher.bootstrap.stores import indexed_of, namespaces_of
 from usher.domain.place import Place, Problem, Severity
 from usher.engine import LoadedPolicies, PolicySet
 from usher.engine.expressions import tables_of
@@ -138,6 +138,7 @@ def _judged(
         shape=schemas.policy,
         profiles=profiles,
         namespaces=namespaces_of(loaded.settings.ledger),
+        indexed=indexed_of(loaded.settings.directory),
         limits=limits_of(loaded.settings.cel),
         trees=memory.trees,
     )

@@ -4,7 +4,7 @@ Owns the one ledger a row of requests is decided on, and the overlay for shadow 
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from usher.answer.shadow import shadow_record
 from usher.bootstrap.schemas import Schemas
 from usher.cel import DEFAULT_LIMITS, Budget, Limits
 from usher.domain.request import ImportRequest
-from usher.engine import Circumstances, MemoryDirectory, MemoryLedger, Namespace, PolicySet, Stores
+from usher.engine import Circumstances, PolicySet, Stores
 from usher.engine.overlay import overlaid
 from usher.proof.accounts import Accounts, RuleAccount
 from usher.proof.found import DECIDED
@@ -41,7 +41,7 @@ class Evaluated:
 
 
 class Evaluation:
-    """Answers requests one after the other on one ledger in memory: each finds it as the one before left it."""
+    """Answers requests one after the other on one ledger, in memory or not: each finds it as the one before left it."""
 
     def __init__(
         self,
@@ -49,17 +49,15 @@ class Evaluation:
         schemas: Schemas,
         on_fault: OnFault,
         *,
-        namespaces: Mapping[str, Namespace],
-        directory: MemoryDirectory,
+        stores: Stores,
         hold: HoldSettings,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._policies = policy_set
-        self._ledger = MemoryLedger()
         self._kept = Kept()
         self._limits = limits
         self._observers = Observers()
-        self._stores = Stores(self._ledger, directory, namespaces)
+        self._stores = stores
         options = AnswerOptions(EVALUATION_SECONDS, hold=hold.answer, quarantine=hold.quarantine, limits=limits)
         rehearsal = Rehearsal(schemas.request, schemas.response, self._stores, options, time.time_ns, on_fault)
         self._line = rehearsal.line(policy_set, self._kept)

@@ -14,6 +14,7 @@ from typing import Final
 
 from usher.bootstrap.keeper import Keeper
 from usher.bootstrap.pulse import Pulse
+from usher.bootstrap.store_health import StoreWatch
 from usher.domain.place import Problem
 from usher.settings import PolicySettings
 from usher.web.operations import Readiness
@@ -34,6 +35,7 @@ class OperationsView:
     decision_log: str
     losses: Callable[[], int]
     metrics: Callable[[], tuple[bytes, str]]
+    stores: Mapping[str, StoreWatch]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
     asking: threading.Lock = field(default_factory=threading.Lock)
@@ -48,6 +50,7 @@ class OperationsView:
             "policies": self._policies_are_fine(),
             "deciding": self.pulse.is_healthy,
             "accepting": not self.draining,
+            **{name: store.is_ready for name, store in self.stores.items()},
         }
         return Readiness(all(checks.values()), checks)
 
@@ -58,6 +61,7 @@ class OperationsView:
             "started": _rfc3339(self.started),
             "policies": self._policies(),
             "decisionLog": {"file": self.decision_log, "losses": self.losses()},
+            **{name: dict(store.facts()) for name, store in self.stores.items()},
             "readiness": dict(self.readiness().checks),
         }
 

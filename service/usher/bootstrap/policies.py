@@ -9,7 +9,7 @@ from pathlib import Path
 from usher.bootstrap.schemas import Schemas, load_schemas
 from usher.bootstrap.setting_checks import check_attributes
 from usher.bootstrap.shipped import shipped_policies, shipped_schemas
-from usher.bootstrap.stores import namespaces_of
+from usher.bootstrap.stores import indexed_of, memory_stores, namespaces_of
 from usher.cel import Limits
 from usher.engine import LoadedPolicies, load_policies
 from usher.proof.world import World
@@ -45,7 +45,7 @@ def world_of(settings: Settings, schemas: Schemas) -> World:
         request=schemas.request,
         response=schemas.response,
         tests=schemas.policy_test,
-        namespaces=namespaces_of(settings.ledger),
+        declared=memory_stores(settings),
         limits=limits_of(settings.cel),
     )
 
@@ -75,6 +75,7 @@ def load_source(loaded: LoadedSettings, folder: Path | None = None) -> PolicySou
         shape=schemas.policy,
         profiles=schemas.profiles,
         namespaces=namespaces_of(settings.ledger),
+        indexed=indexed_of(settings.directory),
         limits=limits_of(settings.cel),
     )
     return PolicySource(chosen, policies, schemas)

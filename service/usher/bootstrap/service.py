@@ -25,11 +25,11 @@ from usher.bootstrap.first_set import FirstSet, first_set
 from usher.bootstrap.in_force import PoliciesInForce
 from usher.bootstrap.keeper import Keeper
 from usher.bootstrap.looks import Folders
+from usher.bootstrap.opened_stores import OpenedStores, opened_stores
 from usher.bootstrap.operations import OperationsView
 from usher.bootstrap.policies import folder_of, limits_of, schemas_of
 from usher.bootstrap.pulse import Pulse
 from usher.bootstrap.schemas import Schemas, load_schemas
-from usher.bootstrap.stores import memory_stores
 from usher.engine import PolicySet, Stores
 from usher.errors import fault_place
 from usher.settings import LoadedSettings, PolicySettings, ServerSettings, Settings, read_secrets
@@ -52,6 +52,7 @@ class Service:
     first: FirstSet
     folders: Folders
     decision_log_file: Path
+    stores: tuple[str, ...]
 
 
 @contextmanager
@@ -70,15 +71,12 @@ def built_service(
     first = first_set(loaded, schemas, folders)
     policy_set = first.in_force()
     metrics = Metrics(version=metadata.version("okta-usher"), revision=policy_set.revision)
-    decision_log = DecisionLog(settings.decisions.file, _redactor(loaded, policy_set), metrics.lost)
-    try:
-        decision_log.open()  # an unwritable folder is said at the start, not at the first decision
+    with _opened_log(loaded, policy_set, metrics) as decision_log, opened_stores(loaded, metrics.stores) as opened:
         policies, pulse = first.in_force, Pulse(metrics)
         keeper = _keeper(loaded, schemas, first, folders, decision_log, metrics)
-        view = _view(settings, keeper, pulse, decision_log, metrics)
-        stores = memory_stores(settings.ledger)
-        shadow = Shadow(decision_log, metrics.shadows, stores, _report_fault, limits_of(settings.cel))
-        line = _line(settings, schemas, policies, decision_log, pulse, stores, shadow)
+        view = _view(settings, keeper, pulse, decision_log, metrics, opened)
+        shadow = Shadow(decision_log, metrics.shadows, opened.stores, _report_fault, limits_of(settings.cel))
+        line = _line(settings, schemas, policies, decision_log, pulse, opened.stores, shadow)
         hook_app = create_hook_app(
             line, authentication, refusals=metrics, body_limit_bytes=settings.server.body_limit_bytes
         )
@@ -91,7 +89,16 @@ def built_service(
                 first=first,
                 folders=folders,
                 decision_log_file=decision_log.path,
+                stores=opened.announced,
             )
+
+
+@contextmanager
+def _opened_log(loaded: LoadedSettings, policy_set: PolicySet, metrics: Metrics) -> Iterator[DecisionLog]:
+    decision_log = DecisionLog(loaded.settings.decisions.file, _redactor(loaded, policy_set), metrics.lost)
+    try:
+        decision_log.open()  # an unwritable folder is said at the start, not at the first decision
+        yield decision_log
     finally:
         decision_log.close()
 
@@ -141,7 +148,12 @@ def _keeper(
 
 
 def _view(
-    settings: Settings, keeper: Keeper, pulse: Pulse, decision_log: DecisionLog, metrics: Metrics
+    settings: Settings,
+    keeper: Keeper,
+    pulse: Pulse,
+    decision_log: DecisionLog,
+    metrics: Metrics,
+    opened: OpenedStores,
 ) -> OperationsView:
     return OperationsView(
         version=metadata.version("okta-usher"),
@@ -151,6 +163,7 @@ def _view(
         decision_log=str(decision_log.path),
         losses=lambda: decision_log.losses,
         metrics=metrics.exposition,
+        stores=opened.watches,
     )
 
 

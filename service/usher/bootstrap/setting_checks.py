@@ -1,19 +1,22 @@
-"""What settings say about attributes, held against the profile schemas: neither room knows the other.
+"""What settings say about attributes and in CEL, held against profile schemas and language: no room knows both.
 
 Owns these checks and their codes. Main thread.
 """
 
 from collections.abc import Iterator
 
+from usher.cel import CompileError
 from usher.domain.place import Place, Problem
 from usher.domain.suggestions import did_you_mean
 from usher.engine import Profiles
+from usher.engine.subject import subject_of
 from usher.settings import LoadedSettings, SettingsError
 
 
 def check_attributes(loaded: LoadedSettings, profiles: Profiles) -> None:
     """Refuse what Okta could not take or nobody could have; raises `SettingsError` with every problem."""
-    problems = sorted([*_quarantine(loaded, profiles), *_namespaces(loaded, profiles)])
+    found = (*_quarantine(loaded, profiles), *_namespaces(loaded, profiles), *_directory(loaded, profiles))
+    problems = sorted([*found, *_subject(loaded)])
     if problems:
         raise SettingsError(tuple(problems))
 
@@ -36,6 +39,24 @@ def _namespaces(loaded: LoadedSettings, profiles: Profiles) -> Iterator[Problem]
             if attribute not in profiles.declared("user"):
                 message = f"{path}: {_undeclared(attribute, profiles)}"
                 yield Problem(_place(loaded.origins[path]), "unknown-attribute", message)
+
+
+def _directory(loaded: LoadedSettings, profiles: Profiles) -> Iterator[Problem]:
+    directory = loaded.settings.directory
+    named = {"directory.indexed": directory.indexed, "directory.subject_attribute": (directory.subject_attribute,)}
+    for path, attributes in named.items():
+        for attribute in attributes if loaded.origins[path] != "default" else ():
+            if attribute and attribute not in profiles.declared("user"):
+                message = f"{path}: {_undeclared(attribute, profiles)}"
+                yield Problem(_place(loaded.origins[path]), "unknown-attribute", message)
+
+
+def _subject(loaded: LoadedSettings) -> Iterator[Problem]:
+    try:
+        subject_of(loaded.settings.ledger.subject)
+    except CompileError as error:
+        place = _place(loaded.origins["ledger.subject"])
+        yield from (Problem(place, found.code, f"ledger.subject: {found.message}") for found in error.problems)
 
 
 def _undeclared(attribute: str, profiles: Profiles) -> str:

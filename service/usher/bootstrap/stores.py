@@ -1,14 +1,15 @@
 """Ledger, directory and namespaces as the settings describe them.
 
-Owns the step from settings to the engine's `Namespace`, and that ledger and directory are in memory until there are
-others. Main thread; the stores themselves serve all threads.
+Owns the step from settings to the engine's `Stores`, and the stores that forget: for every door but the service's.
+Main thread; the stores themselves serve all threads.
 """
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from usher.engine import MemoryDirectory, MemoryLedger, Namespace, PolicySet, Stores
-from usher.settings import LedgerSettings
+from usher.engine import MemoryDirectory, MemoryLedger, Namespace, Stores
+from usher.engine.subject import subject_of
+from usher.settings import DirectorySettings, LedgerSettings, Settings
 
 
 def namespaces_of(ledger: LedgerSettings) -> Mapping[str, Namespace]:
@@ -21,11 +22,19 @@ def namespaces_of(ledger: LedgerSettings) -> Mapping[str, Namespace]:
     )
 
 
-def memory_stores(ledger: LedgerSettings, users: Iterable[Mapping[str, object]] = ()) -> Stores:
-    """Return stores that begin empty but for the known users, and forget."""
-    return Stores(MemoryLedger(), MemoryDirectory(users), namespaces_of(ledger))
+def indexed_of(directory: DirectorySettings) -> frozenset[str]:
+    """Return the attributes by which known users can be found."""
+    return frozenset({"id", "login", *directory.indexed})
 
 
-def claims_anything(policies: PolicySet) -> bool:
-    """Say whether a policy in force relies on the ledger to remember."""
-    return any(rule.claim for policy in policies.policies if not policy.shadow for rule in policy.rules)
+def memory_stores(settings: Settings, users: Iterable[Mapping[str, object]] = ()) -> Stores:
+    """Return stores that begin empty but for the known users, and forget. Raises `CompileError` for a bad subject."""
+    return Stores(
+        MemoryLedger(),
+        MemoryDirectory(users),
+        namespaces_of(settings.ledger),
+        subject=subject_of(settings.ledger.subject),
+        subject_attribute=settings.directory.subject_attribute,
+        indexed=indexed_of(settings.directory),
+        keeps_earlier=settings.ledger.earlier == "keep",
+    )

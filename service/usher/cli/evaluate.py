@@ -8,7 +8,7 @@ import click
 
 from usher.bootstrap.evaluation import Evaluated, Evaluation
 from usher.bootstrap.policies import limits_of, load_source
-from usher.bootstrap.stores import namespaces_of
+from usher.bootstrap.stores import memory_stores
 from usher.cli.group import FINDINGS
 from usher.cli.known_users import directory_option, read_directory
 from usher.cli.options import config_option, policies_option, set_option, settings_in_force
@@ -69,8 +69,7 @@ def eval_command(
         policy_set,
         source.schemas,
         _say_fault,
-        namespaces=namespaces_of(settings.settings.ledger),
-        directory=read_directory(directory_file),
+        stores=memory_stores(settings.settings, read_directory(directory_file).users),
         hold=settings.settings.hold,
         limits=limits_of(settings.settings.cel),
     )

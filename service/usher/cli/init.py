@@ -25,7 +25,7 @@ folder = "policies"
 [schemas]
 folder = "schemas"
 """
-_IGNORED: Final = "usher.secret\nstate/\ndecisions*.jsonl\n"
+_IGNORED: Final = "usher.secret\nstate/\ndecisions*.jsonl\nusher.db*\ndirectory.db*\n"
 _SECRET_BYTES: Final = 32
 _MODELINE: Final = "# yaml-language-server: $schema="
 """The comment by which an editor with a YAML language server finds a file's schema."""

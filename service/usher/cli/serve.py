@@ -12,7 +12,6 @@ from usher.adapters.service_log import configure
 from usher.bootstrap.candidates import Verdict
 from usher.bootstrap.first_set import PoliciesRefusedError
 from usher.bootstrap.service import Service, built_service
-from usher.bootstrap.stores import claims_anything
 from usher.cli.group import FINDINGS
 from usher.cli.options import config_option, set_option, settings_in_force
 from usher.cli.talk import say
@@ -69,12 +68,11 @@ def announce(service: Service) -> None:
         _say_fallen_back(service, service.first.rejected)
     for problem in service.first.verdict.problems:
         say(f"warning: {problem}")
-    if claims_anything(in_force):
-        forgotten = "what policies claim is forgotten when this process stops, and given out anew"
-        say(f"warning: the ledger is in memory only: {forgotten}")
     count = f"{len(in_force.policies)} policies, {len(in_force.rules)} rules"
     source = "the last good set" if service.first.rejected else str(service.folders.policies)
     say(f"policies    {source} ({count}, revision {in_force.revision})")
+    for line in service.stores:
+        say(line)
     say(f"decisions   {service.decision_log_file}")
     say(f"operations  http://{service.operations.address}/status")
     say(f"ready       http://{service.hook.address}{HOOK_PATH}")

@@ -152,7 +152,8 @@ class Decision:
     `assignments` is keyed by target (`user.login`) and holds what is left after conflicts. `link_id` is the user to
     link
     to when the ending is a link. `debug` maps rules to the values they publish on purpose. `lookups` are sorted: the
-    order of asking is that of the rules, which never matters. `claim_seconds` is the time the ledger took.
+    order of asking is that of the rules, which never matters. `subject` is the row's id, '' when it brings none.
+    `claim_seconds` is the time the ledger took.
     """
 
     revision: str
@@ -168,6 +169,7 @@ class Decision:
     remembered: tuple[Remembered, ...] = ()
     lookups: tuple[Lookup, ...] = ()
     debug: Mapping[str, object] = field(default_factory=dict)
+    subject: str = ""
     claim_seconds: float = field(default=0.0, compare=False)
 
     @property

@@ -22,6 +22,10 @@ of their own.
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+FOLD_VERSION: Final = 1
+"""Changes with every change of what `fold` returns: keys that were kept under another version must be made anew."""
 
 _STROKES = str.maketrans("ıøłđ", "iold")
 _OVERLAY, _FIRST_MARK = 1, 200  # combining classes: strokes; marks above, below and around letters

@@ -8,7 +8,17 @@ from usher.engine.load import LoadedPolicies, load_policies
 from usher.engine.memory import MemoryDirectory, MemoryLedger
 from usher.engine.policy import Ladder, Policy, PolicySet, Rule
 from usher.engine.profiles import Profiles, load_profiles
-from usher.engine.stores import DEFAULT_NAMESPACES, Directory, Ledger, Namespace, Owner, Stores
+from usher.engine.stores import (
+    DEFAULT_NAMESPACES,
+    Directory,
+    Ledger,
+    Namespace,
+    Owner,
+    Patience,
+    StoreError,
+    Stores,
+    User,
+)
 
 __all__ = [
     "DEFAULT_NAMESPACES",
@@ -22,11 +32,14 @@ __all__ = [
     "MemoryLedger",
     "Namespace",
     "Owner",
+    "Patience",
     "Policy",
     "PolicySet",
     "Profiles",
     "Rule",
+    "StoreError",
     "Stores",
+    "User",
     "decide",
     "load_policies",
     "load_profiles",

@@ -25,6 +25,7 @@ class Surroundings:
     profiles: Profiles
     tables: Mapping[str, object] = field(default_factory=dict)
     namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    indexed: frozenset[str] | None = None
     limits: cel.Limits = cel.DEFAULT_LIMITS
 
 
@@ -108,5 +109,13 @@ class Compiling:
             place = Place(placed.place.file, *placed.at(call.line, call.column))
             if call.function == "taken" and isinstance(first, str):
                 self.namespace(first, place)
-            if call.function == "directory" and isinstance(first, str) and first not in {"id", "status"}:
-                self.checks.attribute("user", first, place)
+            if call.function == "directory" and isinstance(first, str):
+                self._check_look_up(first, place)
+
+    def _check_look_up(self, attribute: str, place: Place) -> None:
+        if attribute not in {"id", "status"}:
+            self.checks.attribute("user", attribute, place)
+        indexed = self.surroundings.indexed
+        if indexed is not None and attribute not in indexed:
+            message = f"the directory is not indexed by {attribute}; add it to directory.indexed and load it again"
+            self.problem(place, "not-indexed", message)

@@ -7,9 +7,10 @@ at once.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from usher.cel import Budget, EvaluationError
+from usher.domain.bounded import bounded
 from usher.domain.decision import Decision, Lookup, RuleFault
 from usher.domain.request import ImportRequest
 from usher.engine.claims import Claimant, Claimed
@@ -37,7 +38,12 @@ def decide(
     policies: PolicySet, request: ImportRequest, circumstances: Circumstances, *, shadow: bool = False
 ) -> Decision:
     """Evaluate every policy in force, or every shadow policy. Raises `BudgetExceeded` when time or steps run out."""
-    lookups = Lookups(request, circumstances.stores, owner_of(request))
+    subject = circumstances.stores.subject(request)
+    lookups = Lookups(request, circumstances.stores, _owner(request, subject))
+    if circumstances.budget.deadline is not None:
+        # No store may outwait the decision: what is left of its time may be less than stores are granted.
+        left = max(0.0, circumstances.budget.deadline - time.monotonic())
+        lookups.patience.seconds = min(lookups.patience.seconds, left)
     base = request_scope(
         policies, request, now=circumstances.now, budget=circumstances.budget, functions=lookups.functions
     )
@@ -54,12 +60,18 @@ def decide(
         lookups.end_with(settled.link_id)
         claimed = Claimant(request, policies.profiles, lookups, firing).make(settled)
     claimed.seconds = time.monotonic() - began
-    return _decision(policies.revision, settled, claimed, firing, lookups, published)
+    decision = _decision(policies.revision, settled, claimed, firing, lookups, published)
+    return replace(decision, subject=subject)
 
 
-def owner_of(request: ImportRequest) -> Owner:
+def owner_of(request: ImportRequest, stores: Stores) -> Owner:
     """Return whom values are claimed for: the row's immutable id, else the event itself, which no two rows share."""
-    return Owner(str(request.application.get("id", "")), request.subject or f"event:{request.event_id}")
+    return _owner(request, stores.subject(request))
+
+
+def _owner(request: ImportRequest, subject: str) -> Owner:
+    held_by = subject or f"event:{request.event_id}"
+    return Owner(bounded(str(request.application.get("id", ""))), bounded(held_by))
 
 
 def _decision(

@@ -1,4 +1,4 @@
-"""Known users from a file, for doors that have no directory database: `usher eval --directory`, policy tests.
+"""Known users from a file: for doors that have no directory database, and for loading one.
 
 Owns the two shapes a user may come in: flat, as policies see them, and as Okta's Users API gives them. Pure functions.
 """
@@ -9,6 +9,14 @@ from collections.abc import Iterator, Mapping
 from usher.errors import UsherError
 
 
+class BadUserError(UsherError):
+    """A text holds no user; `code` is for programs, the message quotes nothing."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        super().__init__(reason)
+
+
 class BadUsersError(UsherError):
     """The text holds no users; `line` says where, from 1."""
 
@@ -17,14 +25,26 @@ class BadUsersError(UsherError):
         super().__init__(reason)
 
 
+def user_from_json(text: str) -> Mapping[str, object]:
+    """Read one user, and flatten `profile` beside `id` and `status`; raises `BadUserError`."""
+    try:
+        entry = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadUserError("not-json", f"not JSON: {error.msg}") from None
+    except (ValueError, RecursionError):
+        raise BadUserError("not-json", "not JSON this service reads") from None
+    return _user(entry)
+
+
 def users_from_json(text: str) -> tuple[Mapping[str, object], ...]:
     """Read a JSON list of users, or one user per line (NDJSON); raises `BadUsersError`, which quotes nothing."""
     if text.lstrip().startswith("["):
         try:
-            listed = json.loads(text)
+            return tuple(map(_user, json.loads(text)))
         except json.JSONDecodeError as error:
             raise BadUsersError(error.lineno, f"not JSON: {error.msg}") from None
-        return tuple(_user(entry, 1) for entry in listed)
+        except BadUserError as error:
+            raise BadUsersError(1, str(error)) from None
     return tuple(_lines(text))
 
 
@@ -32,18 +52,14 @@ def _lines(text: str) -> Iterator[Mapping[str, object]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                entry = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise BadUsersError(number, f"not JSON: {error.msg}") from None
-            except (ValueError, RecursionError):
-                raise BadUsersError(number, "not JSON this service reads") from None
-            yield _user(entry, number)
+                yield user_from_json(line)
+            except BadUserError as error:
+                raise BadUsersError(number, str(error)) from None
 
 
-def _user(entry: object, line: int) -> Mapping[str, object]:
-    """Flatten `profile` beside `id` and `status`."""
+def _user(entry: object) -> Mapping[str, object]:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise BadUsersError(line, "a user is an object with an id")
+        raise BadUserError("no-id", "a user is an object with an id")
     profile = entry.get("profile")
     if not isinstance(profile, dict):
         return entry

@@ -46,12 +46,23 @@ def load_policies(
     shape: Shape,
     profiles: LoadedProfiles,
     namespaces: Mapping[str, Namespace] = DEFAULT_NAMESPACES,
+    indexed: frozenset[str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> LoadedPolicies:
-    """Load a folder against the policy schema's shape, the profile schemas and the namespaces the settings declare."""
+    """Load a folder against the policy schema's shape, the profile schemas and what the settings declare.
+
+    `indexed` are the attributes `directory()` can look up; None: any.
+    """
     files, found = read_folder(folder)
     return compiled_policies(
-        files, found, folder.as_posix(), shape=shape, profiles=profiles, namespaces=namespaces, limits=limits
+        files,
+        found,
+        folder.as_posix(),
+        shape=shape,
+        profiles=profiles,
+        namespaces=namespaces,
+        indexed=indexed,
+        limits=limits,
     )
 
 
@@ -63,6 +74,7 @@ def compiled_policies(  # noqa: PLR0913 - what a set is made of, and with what
     shape: Shape,
     profiles: LoadedProfiles,
     namespaces: Mapping[str, Namespace],
+    indexed: frozenset[str] | None,
     limits: Limits,
     trees: Trees | None = None,
 ) -> LoadedPolicies:
@@ -73,9 +85,9 @@ def compiled_policies(  # noqa: PLR0913 - what a set is made of, and with what
     policies: list[Policy] = []
     tables = load_tables(files, problems)
     if profiles.profiles is not None:
-        surroundings = Surroundings(profiles.profiles, tables, namespaces, limits)
+        surroundings = Surroundings(profiles.profiles, tables, namespaces, indexed, limits)
         # Beside its own text, all that a policy's compilation depends on; of tables it is their names.
-        around = (revision_of(profiles.sources), tuple(sorted(tables)), tuple(namespaces.items()), limits)
+        around = (revision_of(profiles.sources), tuple(sorted(tables)), tuple(namespaces.items()), indexed, limits)
         compiling = _Compiling(shape, surroundings, trees, around)
         compiled = [policy for file in sources if (policy := compiling.policy(file, problems))]
         check_names(compiled, problems)

@@ -5,9 +5,8 @@ For decisions that are made to be looked at: what shadow policies would claim. A
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
-from usher.engine.stores import Claims, Ledger, Namespace, Owner, Stores
+from usher.engine.stores import Claims, Ledger, Namespace, Owner, Patience, Stores
 
 
 class _RolledBackError(Exception):
@@ -20,18 +19,18 @@ class OverlayLedger:
     def __init__(self, below: Ledger) -> None:
         self._below = below
 
-    def holder(self, namespace: Namespace, value: str) -> Owner | None:
+    def holder(self, namespace: Namespace, value: str, patience: Patience) -> Owner | None:
         """Return who holds a value."""
-        return self._below.holder(namespace, value)
+        return self._below.holder(namespace, value, patience)
 
     @contextmanager
-    def claims(self, owner: Owner) -> Iterator[Claims]:
+    def claims(self, owner: Owner, patience: Patience) -> Iterator[Claims]:
         """Open a transaction that leaves nothing."""
-        with suppress(_RolledBackError), self._below.claims(owner) as work:
+        with suppress(_RolledBackError), self._below.claims(owner, patience) as work:
             yield work
             raise _RolledBackError
 
 
 def overlaid(stores: Stores) -> Stores:
     """Return stores in which nothing stays."""
-    return replace(stores, ledger=OverlayLedger(stores.ledger))
+    return stores.over(OverlayLedger(stores.ledger), stores.directory)

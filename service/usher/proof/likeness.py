@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from usher.answer.record import DecisionRecord
 from usher.domain.decision import ClaimTrace, Verdict
+from usher.engine.claims import MAX_TRIED
 
 
 def traits(record: DecisionRecord) -> frozenset[str]:
@@ -34,8 +35,8 @@ def _traits(record: DecisionRecord) -> Iterator[str]:
 
 
 def tried_count(claim: ClaimTrace) -> int:
-    """Return how many candidates a claim tried, those included that are not kept one by one."""
-    return len(claim.tried) + claim.more
+    """Return how many candidates a claim tried, as far as they are kept one by one when it is made again."""
+    return min(len(claim.tried) + claim.more, MAX_TRIED + (claim.granted is not None))
 
 
 def refused_count(record: DecisionRecord, claim: ClaimTrace) -> int:

@@ -15,7 +15,7 @@ from usher.answer.record import DecisionRecord
 from usher.answer.reply import Reply
 from usher.domain.place import Place
 from usher.domain.request import ImportRequest
-from usher.engine import MemoryDirectory, MemoryLedger, Stores
+from usher.engine import MemoryDirectory, MemoryLedger
 from usher.errors import UsherError
 from usher.proof.accounts import Accounts, RuleAccount, Standing
 from usher.proof.cases import Case, CaseFile, Expectation, Step
@@ -124,7 +124,7 @@ class _Run:
         self._watcher = watcher
         self._faults: list[Exception] = []
         self._kept = Kept()
-        self._stores = Stores(MemoryLedger(file.held), MemoryDirectory(file.directory), world.namespaces)
+        self._stores = world.declared.over(MemoryLedger(file.held), MemoryDirectory(file.directory))
         options = AnswerOptions(world.decision_seconds, limits=world.limits)
         note: Callable[[str, Exception], None] = lambda _, error: self._faults.append(error)  # noqa: E731
         rehearsal = Rehearsal(

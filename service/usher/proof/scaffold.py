@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from usher.domain.suggestions import did_you_mean
-from usher.engine import MemoryDirectory, MemoryLedger, Policy, PolicySet, Profiles, Stores
+from usher.engine import MemoryDirectory, MemoryLedger, Policy, PolicySet, Profiles
 from usher.engine.expressions import expressions_of
 from usher.errors import UsherError
 from usher.proof.fixtures import inline_request
@@ -77,7 +77,7 @@ def _test(
     name: str, person: Mapping[str, object], changes: Mapping[str, object], decides: PolicySet, world: World
 ) -> dict[str, object]:
     fixture = {**person, **({"context": {"conflicts": ["login"]}} if changes else {})}
-    stores = Stores(MemoryLedger(), MemoryDirectory(), world.namespaces)
+    stores = world.declared.over(MemoryLedger(), MemoryDirectory())
     found: Found = rehearse(decides, inline_request(fixture), world, now=nanoseconds(_NOW) or 0, stores=stores).found
     test: dict[str, object] = {"name": name, "given": "ann"}
     if changes:

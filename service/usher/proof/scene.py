@@ -72,7 +72,7 @@ class Scene:
     ) -> None:
         self.policy_set = policy_set
         self._request = ImportRequest.from_wire(record.input if isinstance(record.input, dict) else {})
-        self._lookups = Lookups(self._request, stores, owner_of(self._request), answered=record.lookups)
+        self._lookups = Lookups(self._request, stores, owner_of(self._request, stores), answered=record.lookups)
         self._now = now
         self._observers = observers
         self._limits = limits

@@ -11,8 +11,8 @@ from typing import Final
 
 from usher.answer.record import DecisionRecord
 from usher.domain.decision import ClaimTrace, Lookup, Tried
-from usher.engine import Ledger, MemoryDirectory, MemoryLedger, Namespace, Owner, PolicySet, Stores
-from usher.engine.stores import Claims
+from usher.engine import Ledger, MemoryDirectory, MemoryLedger, Namespace, Owner, Patience, PolicySet, Stores
+from usher.engine.stores import Claims, Named
 from usher.proof.likeness import refused_count, tried_count
 from usher.proof.moments import nanoseconds
 from usher.proof.person import Person
@@ -37,7 +37,7 @@ class Surroundings:
     def stores(self, world: World) -> Stores:
         """Return stores that hold this, and no more."""
         held = {(name, world.namespaces[name].key(value)): (Owner("", _SOMEBODY), value) for name, value in self.held}
-        return Stores(MemoryLedger(held), MemoryDirectory(self.users.values()), world.namespaces)
+        return world.declared.over(MemoryLedger(held), MemoryDirectory(self.users.values()))
 
     def user(self, user_id: str) -> dict[str, object]:
         """Return a user, known from now on."""
@@ -170,14 +170,14 @@ class _NothingFree:
     def __init__(self, below: Ledger) -> None:
         self._below = below
 
-    def holder(self, namespace: Namespace, value: str) -> Owner | None:
+    def holder(self, namespace: Namespace, value: str, patience: Patience) -> Owner | None:
         """Return who holds a value."""
-        return self._below.holder(namespace, value)
+        return self._below.holder(namespace, value, patience)
 
     @contextmanager
-    def claims(self, owner: Owner) -> Iterator[Claims]:
+    def claims(self, owner: Owner, patience: Patience) -> Iterator[Claims]:
         """Open a transaction in which nothing can be taken."""
-        with self._below.claims(owner):
+        with self._below.claims(owner, patience):
             yield _NoClaims()
 
 
@@ -187,12 +187,14 @@ class _NoClaims:
         del namespace
         return ()
 
-    def holder(self, namespace: Namespace, value: str) -> Owner:
+    def holders(self, values: Sequence[Named]) -> Sequence[Owner]:
         """Return somebody else, whoever asks."""
-        del namespace, value
-        return Owner("", _SOMEBODY)
+        return [Owner("", _SOMEBODY)] * len(values)
 
-    def take(self, values: Sequence[tuple[Namespace, str]]) -> bool:
+    def take(self, values: Sequence[Named], reason: str) -> bool:
         """Take nothing."""
-        del values
+        del values, reason
         return False
+
+    def give_up(self, values: Sequence[Named], reason: str) -> None:
+        """Keep everything."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from usher.cel import DEFAULT_LIMITS, Limits
-from usher.engine import DEFAULT_NAMESPACES, Namespace
+from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, Namespace, Stores
 from usher.shapes import Shape
 
 DECISION_SECONDS: Final = 30.0
@@ -17,11 +17,20 @@ DECISION_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The surroundings of a test run; `decision_seconds` bounds one decision."""
+    """The surroundings of a test run.
+
+    `declared` holds what the settings say of stores, over a ledger and a directory that are empty; `decision_seconds`
+    bounds one decision.
+    """
 
     request: Shape
     response: Shape
     tests: Shape
-    namespaces: Mapping[str, Namespace] = field(default_factory=lambda: DEFAULT_NAMESPACES)
+    declared: Stores = field(default_factory=lambda: Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES))
     limits: Limits = DEFAULT_LIMITS
     decision_seconds: float = DECISION_SECONDS
+
+    @property
+    def namespaces(self) -> Mapping[str, Namespace]:
+        """The namespaces the settings declare."""
+        return self.declared.namespaces

@@ -5,7 +5,7 @@ All values are frozen.
 """
 
 from usher.settings.concern import concerns
-from usher.settings.deciding import HoldSettings, LedgerSettings, NamespaceSettings
+from usher.settings.deciding import HoldSettings
 from usher.settings.errors import SettingsError
 from usher.settings.expressions import CelSettings
 from usher.settings.loading import LoadedSettings, load
@@ -21,11 +21,13 @@ from usher.settings.model import (
 from usher.settings.reloading import PolicySettings
 from usher.settings.secrets import read_secrets
 from usher.settings.show import explanations, render
+from usher.settings.storing import DirectorySettings, LedgerSettings, NamespaceSettings
 
 __all__ = [
     "AuthSettings",
     "CelSettings",
     "DecisionSettings",
+    "DirectorySettings",
     "HoldSettings",
     "LedgerSettings",
     "LoadedSettings",

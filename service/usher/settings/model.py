@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from usher.settings.about import about
-from usher.settings.deciding import HoldSettings, LedgerSettings
+from usher.settings.deciding import HoldSettings
 from usher.settings.expressions import CelSettings
 from usher.settings.reloading import PolicySettings
+from usher.settings.storing import DirectorySettings, LedgerSettings
 
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
@@ -267,6 +268,7 @@ class Settings:
     schemas: SchemaSettings = field(default_factory=SchemaSettings)
     hold: HoldSettings = field(default_factory=HoldSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    directory: DirectorySettings = field(default_factory=DirectorySettings)
     cel: CelSettings = field(default_factory=CelSettings)
     decisions: DecisionSettings = field(default_factory=DecisionSettings)
     state: StateSettings = field(default_factory=StateSettings)

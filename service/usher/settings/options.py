@@ -15,8 +15,8 @@ from typed_settings.converters import TSConverter
 
 from usher.domain.suggestions import did_you_mean
 from usher.settings.about import ABOUT, About
-from usher.settings.deciding import NAME
 from usher.settings.model import Settings
+from usher.settings.storing import NAME
 
 PREFIX: Final = "USHER_"
 

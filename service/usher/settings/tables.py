@@ -11,9 +11,9 @@ from typing import Final
 
 from usher.domain.place import Place
 from usher.domain.suggestions import did_you_mean
-from usher.settings.deciding import IDENTIFIER
 from usher.settings.layer import DEFAULT, Layer
 from usher.settings.options import Option, options
+from usher.settings.storing import IDENTIFIER
 
 _NAME: Final = re.compile(IDENTIFIER)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usher.adapters.files import create_file, replace_file
+from usher.adapters.files import create_file, replace_file, replacing
 
 
 @given(st.lists(st.binary(max_size=64), min_size=1, max_size=4))
@@ -75,6 +75,28 @@ def test_a_failure_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -
         with pytest.raises(OSError, match=r"."):
             replace_file(path, b"new")
         assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("ends", [ValueError, KeyboardInterrupt])
+def test_what_is_written_piece_by_piece_stands_whole_or_not_at_all(tmp_path: Path, ends: type[BaseException]) -> None:
+    """Until the last piece the old content stands; whatever ends the writing early, Ctrl-C included, leaves it."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with replacing(path) as file:
+        file.write(b"new ")
+        assert path.read_bytes() == b"old"
+        file.write(b"content")
+    assert path.read_bytes() == b"new content"
+
+    def fail() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise ends
+
+    with pytest.raises(ends):
+        fail()
+    assert path.read_bytes() == b"new content"
+    assert os.listdir(tmp_path) == ["a"]  # noqa: PTH208 - hidden files, too
 
 
 def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:

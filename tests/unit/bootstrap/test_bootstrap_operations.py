@@ -88,6 +88,7 @@ def view_of(made: House, before_swap: Callable[[PolicySet], None] | None = None)
         decision_log="decisions.jsonl",
         losses=lambda: 4,
         metrics=lambda: (b"up 1\n", "text/plain"),
+        stores={},
         started=datetime(2026, 3, 2, 8, tzinfo=UTC),
     )
 

@@ -18,10 +18,19 @@ from usher.bootstrap.policies import load_source
 from usher.bootstrap.pulse import Pulse
 from usher.bootstrap.schemas import Schemas
 from usher.bootstrap.service import _line, _redactor, _report_fault
-from usher.bootstrap.stores import claims_anything, memory_stores, namespaces_of
+from usher.bootstrap.stores import memory_stores, namespaces_of
 from usher.domain.decision import Ending, Outcome
-from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, Namespace, Owner, PolicySet
-from usher.settings import HoldSettings, LedgerSettings, LoadedSettings, SettingsError, load
+from usher.engine import (
+    DEFAULT_NAMESPACES,
+    MemoryDirectory,
+    MemoryLedger,
+    Namespace,
+    Owner,
+    Patience,
+    PolicySet,
+    Stores,
+)
+from usher.settings import HoldSettings, LedgerSettings, LoadedSettings, Settings, SettingsError, load
 
 Load = Callable[[str | Mapping[str, str]], PolicySet]
 Payload = Callable[..., dict[str, Any]]
@@ -89,7 +98,7 @@ def test_the_service_s_line_has_holds_and_namespaces(
     metrics = Metrics(version="0", revision="r")
     log = DecisionLog(tmp_path / "d.jsonl", None, metrics.lost)
     in_force = PoliciesInForce(policies, datetime.now(UTC))
-    stores = memory_stores(loaded.settings.ledger)
+    stores = memory_stores(loaded.settings)
     shadow = Shadow(log, metrics.shadows, stores, _report_fault)
     line = _line(loaded.settings, schemas, in_force, log, Pulse(metrics), stores, shadow)
     assert line.shadow is shadow
@@ -127,20 +136,14 @@ def test_settings_are_held_against_the_profile_schemas(tmp_path: Path, root: Pat
     ]
 
 
-def test_only_claims_in_force_need_a_ledger_that_lasts(policy_set: Load) -> None:
-    """A shadow policy's claims are forgotten anyway."""
-    assert claims_anything(policy_set(CLAIM))
-    assert not claims_anything(policy_set(SHADOW))
-
-
 def test_stores_in_memory_begin_empty() -> None:
     """And two of them share nothing."""
-    first, second = memory_stores(LedgerSettings()), memory_stores(LedgerSettings())
+    first, second = memory_stores(Settings()), memory_stores(Settings())
     namespace = first.namespaces["login"]
-    with first.ledger.claims(Owner("a", "1")) as claims:
-        assert claims.take([(namespace, "ann@example.com")])
-    assert first.ledger.holder(namespace, "ANN@example.com") == Owner("a", "1")
-    assert second.ledger.holder(namespace, "ann@example.com") is None
+    with first.ledger.claims(Owner("a", "1"), Patience()) as claims:
+        assert claims.take([(namespace, "ann@example.com")], "")
+    assert first.ledger.holder(namespace, "ANN@example.com", Patience()) == Owner("a", "1")
+    assert second.ledger.holder(namespace, "ann@example.com", Patience()) is None
 
 
 @pytest.fixture
@@ -152,8 +155,7 @@ def evaluated(policy_set: Load, schemas: Schemas) -> Callable[..., list[Evaluate
             policy_set(files),
             schemas,
             lambda *_: None,
-            namespaces=DEFAULT_NAMESPACES,
-            directory=MemoryDirectory(users),
+            stores=Stores(MemoryLedger(), MemoryDirectory(users), DEFAULT_NAMESPACES),
             hold=hold or HoldSettings(),
         )
         return [evaluation.evaluate(json.dumps(body).encode(), with_shadow=True) for body in bodies]

@@ -22,7 +22,7 @@ from usher.bootstrap.stores import memory_stores
 from usher.cel.errors import BudgetExceeded
 from usher.engine import PolicySet
 from usher.proof.rehearsal import Kept
-from usher.settings import LedgerSettings, LoadedSettings, SettingsError, load
+from usher.settings import LoadedSettings, Settings, SettingsError, load
 
 SCHEMA_FILES = ["import-request.schema.json", "import-response.schema.json", "policy.schema.json"]
 Load = Callable[[str | Mapping[str, str]], PolicySet]
@@ -121,7 +121,7 @@ def test_the_line_for_every_other_door_keeps_nothing_for_replay(
     """The same request twice is decided twice; records stay in memory."""
     policies = policy_set("policy: p\nrules:\n  - id: a\n    set: {user.title: \"'x'\"}\n")
     kept = Kept()
-    line = line_over(policies, schemas, kept, lambda *_: None, stores=memory_stores(LedgerSettings()))
+    line = line_over(policies, schemas, kept, lambda *_: None, stores=memory_stores(Settings()))
     body = json.dumps(payload()).encode()
     replies = [line.answer(body, time.monotonic()) for _ in range(2)]
     assert [reply.replayed for reply in replies] == [False, False]

@@ -494,7 +494,7 @@ def scopes(policy_set: PolicySet, policy: Policy, request: ImportRequest) -> tup
                 request,
                 now=NOW,
                 budget=Budget(),
-                functions=Lookups(request, stores, owner_of(request)).functions,
+                functions=Lookups(request, stores, owner_of(request, stores)).functions,
             ),
         )
         for _ in range(2)

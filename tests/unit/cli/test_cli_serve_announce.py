@@ -13,19 +13,7 @@ from usher.cli.serve import announce
 from usher.domain.place import Place, Problem, Severity
 from usher.engine import PolicySet
 
-CLAIM = """\
-policy: p
-rules:
-  - id: free
-    claim:
-      login: {candidates: ["'ann@example.com'"]}
-    set: {user.login: claimed.login}
-"""
-CASES = {
-    "claims": (CLAIM, True),
-    "claims in shadow": (CLAIM.replace("rules:", "mode: shadow\nrules:"), False),
-    "no claims": ("policy: p\nrules:\n  - id: a\n    set: {user.title: {value: x}}\n", False),
-}
+POLICY = "policy: p\nrules:\n  - id: a\n    set: {user.title: {value: x}}\n"
 
 
 def service_of(policies: PolicySet, *warnings: Problem, rejected: tuple[Problem, ...] = ()) -> Any:
@@ -38,24 +26,19 @@ def service_of(policies: PolicySet, *warnings: Problem, rejected: tuple[Problem,
         ),
         folders=SimpleNamespace(policies=Path("policies")),
         decision_log_file=Path("decisions.jsonl"),
+        stores=("ledger      usher.db (2 values held)",),
         operations=SimpleNamespace(address="127.0.0.1:8081"),
         hook=SimpleNamespace(address="127.0.0.1:8080"),
     )
 
 
-@pytest.mark.parametrize(("policy", "warned"), CASES.values(), ids=CASES)
-def test_a_ledger_that_forgets_is_said_aloud(
-    policy_set: Callable[[str | Mapping[str, str]], PolicySet],
-    capsys: pytest.CaptureFixture[str],
-    policy: str,
-    *,
-    warned: bool,
+def test_what_is_remembered_where_is_said(
+    policy_set: Callable[[str | Mapping[str, str]], PolicySet], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line, on standard error, whenever a policy in force relies on it."""
-    announce(service_of(policy_set(policy)))
+    """Each store has a line, on standard error, and the last line says that it is ready."""
+    announce(service_of(policy_set(POLICY)))
     said = capsys.readouterr()
-    warning = "warning: the ledger is in memory only: "
-    assert [line.startswith(warning) for line in said.err.splitlines()].count(True) == int(warned)
+    assert "ledger      usher.db (2 values held)" in said.err.splitlines()
     assert said.out == ""
     assert said.err.splitlines()[-1].startswith("ready ")
 
@@ -64,7 +47,7 @@ def test_a_start_with_the_last_good_set_is_said_aloud(
     policy_set: Callable[[str | Mapping[str, str]], PolicySet], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every error of the folder's own set, then one line in capitals with the revision that answers instead."""
-    policies = policy_set(CASES["no claims"][0])
+    policies = policy_set(POLICY)
     errors = tuple(Problem(Place("policies/p.yaml", line, 5), "unknown-attribute", "no such") for line in (3, 7))
     announce(service_of(policies, rejected=errors))
     lines = capsys.readouterr().err.splitlines()
@@ -81,7 +64,7 @@ def test_warnings_of_the_set_in_force_are_said(
 ) -> None:
     """Nothing else is, when all is well."""
     warning = Problem(Place("policies"), "no-tests", "there is no policy test", Severity.WARNING)
-    announce(service_of(policy_set(CASES["no claims"][0]), warning))
+    announce(service_of(policy_set(POLICY), warning))
     first, second, *_ = capsys.readouterr().err.splitlines()
     assert first == "warning: policies: no-tests: there is no policy test"
     assert second.startswith("policies ")

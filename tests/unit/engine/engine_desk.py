@@ -12,6 +12,7 @@ from usher.domain.request import ImportRequest
 from usher.engine import (
     DEFAULT_NAMESPACES,
     Circumstances,
+    Directory,
     MemoryDirectory,
     MemoryLedger,
     Namespace,
@@ -71,7 +72,10 @@ def ending(decision: Decision) -> str:
 
 @dataclass
 class Desk:
-    """Asks policies one request after another; every request sees what the ones before it left in the ledger."""
+    """Asks policies one request after another; every request sees what the ones before it left in the ledger.
+
+    `declared` is what else the settings say to the stores, such as `subject_attribute`.
+    """
 
     policy_set: Callable[..., PolicySet]
     payload: Callable[..., dict[str, Any]]
@@ -79,6 +83,8 @@ class Desk:
     namespaces: Mapping[str, Namespace] = field(default_factory=lambda: DEFAULT_NAMESPACES)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     loaded: list[tuple[Mapping[str, str], PolicySet]] = field(default_factory=list)
+    directory: Directory | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
 
     def policies(self, files: Mapping[str, str]) -> PolicySet:
         """Return the set of a folder; asked again for the same one, it is not loaded again."""
@@ -100,7 +106,8 @@ class Desk:
     ) -> Decision:
         """Return the decision about one row; `matched` is the user Okta proposes to link to."""
         request = ImportRequest.from_wire(self._body(matched, subject, parts))
-        stores = Stores(self.ledger, MemoryDirectory(self.users), self.namespaces)
+        directory = self.directory or MemoryDirectory(self.users)
+        stores = Stores(self.ledger, directory, self.namespaces, **self.declared)
         return decide(self.policies(files), request, Circumstances(NOW, budget or Budget(), stores), shadow=shadow)
 
     def commands(
@@ -117,7 +124,7 @@ class Desk:
     def hold_for(self, subject: str, value: str, namespace: str = "login") -> None:
         """Let another row's owner hold a value."""
         key = (namespace, self.namespaces[namespace].key(value))
-        self.ledger.held[key] = (Owner(APPLICATION, subject), value)
+        self.ledger._add({key: (Owner(APPLICATION, subject), value)})
 
     def held(self) -> dict[str, str]:
         """Return who holds what, by value."""

@@ -31,11 +31,17 @@ def line_of(problem: Problem, folder: Path) -> str:
     return f"{problem.place}: {warning}{problem.code}: {problem.message}".replace(f"{folder.as_posix()}/", "")
 
 
+def indexed_in(folder: Path) -> frozenset[str] | None:
+    """Return the attributes a case says the directory is indexed by, one a line; any where it says nothing."""
+    file = folder / "indexed.txt"
+    return frozenset(file.read_text(encoding="utf-8").splitlines()) if file.exists() else None
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_bad_policy_gives_exactly_the_expected_problems(schemas: Schemas, case: str) -> None:
     """All problems at once, sorted, each `file:line:column: code: message`; errors and only they prevent a set."""
     folder = GOLDEN / case
-    loaded = load_policies(folder, shape=schemas.policy, profiles=schemas.profiles)
+    loaded = load_policies(folder, shape=schemas.policy, profiles=schemas.profiles, indexed=indexed_in(folder))
     expected = (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
     assert [line_of(problem, folder) for problem in loaded.problems] == expected
     assert list(loaded.problems) == sorted(loaded.problems)

@@ -16,6 +16,7 @@ from usher.engine import (
     MemoryLedger,
     Namespace,
     Owner,
+    Patience,
     PolicySet,
     Stores,
 )
@@ -35,10 +36,10 @@ class GuardedLedger(MemoryLedger):
         self.ended: list[str] = []
 
     @contextmanager
-    def claims(self, owner: Owner) -> Iterator[Any]:
+    def claims(self, owner: Owner, patience: Patience | None = None) -> Iterator[Any]:
         """Open a transaction and note its end."""
         try:
-            with super().claims(owner) as work:
+            with super().claims(owner, patience) as work:
                 yield work
         except Exception:
             self.ended.append("rolled back")
@@ -50,8 +51,8 @@ class GuardedLedger(MemoryLedger):
 def below() -> GuardedLedger:
     """Return a ledger in which Ann holds a login."""
     ledger = GuardedLedger()
-    with ledger.claims(ANN) as claims:
-        claims.take([(LOGIN, "ann@example.com")])
+    with ledger.claims(ANN, Patience()) as claims:
+        claims.take([(LOGIN, "ann@example.com")], "")
     ledger.ended.clear()
     return ledger
 
@@ -59,26 +60,26 @@ def below() -> GuardedLedger:
 def test_what_is_held_below_is_seen(below: GuardedLedger) -> None:
     """Outside of a transaction and within: by whom, and whether it may be taken."""
     overlay = OverlayLedger(below)
-    assert overlay.holder(LOGIN, "ANN@example.com") == ANN
-    assert overlay.holder(LOGIN, "bob@example.com") is None
-    with overlay.claims(BOB) as claims:
-        assert claims.holder(LOGIN, "ann@example.com") == ANN
-        assert not claims.take([(LOGIN, "ann@example.com")])
-    with overlay.claims(ANN) as claims:
+    assert overlay.holder(LOGIN, "ANN@example.com", Patience()) == ANN
+    assert overlay.holder(LOGIN, "bob@example.com", Patience()) is None
+    with overlay.claims(BOB, Patience()) as claims:
+        assert claims.holders([(LOGIN, "ann@example.com")]) == [ANN]
+        assert not claims.take([(LOGIN, "ann@example.com")], "")
+    with overlay.claims(ANN, Patience()) as claims:
         assert claims.earlier(LOGIN) == ("ann@example.com",)
-        assert claims.take([(LOGIN, "ann@example.com")])
+        assert claims.take([(LOGIN, "ann@example.com")], "")
 
 
 def test_what_is_claimed_is_seen_within_and_nothing_is_left(below: GuardedLedger) -> None:
     """The next transaction finds the value free, whoever opens it, and below nothing was ever committed."""
     overlay = OverlayLedger(below)
     for owner in (BOB, ANN):
-        with overlay.claims(owner) as claims:
-            assert claims.holder(LOGIN, "new@example.com") is None
-            assert claims.take([(LOGIN, "new@example.com")])
-            assert claims.holder(LOGIN, "new@example.com") == owner
+        with overlay.claims(owner, Patience()) as claims:
+            assert claims.holders([(LOGIN, "new@example.com")]) == [None]
+            assert claims.take([(LOGIN, "new@example.com")], "")
+            assert claims.holders([(LOGIN, "new@example.com")]) == [owner]
             assert claims.earlier(LOGIN)[0] == "new@example.com"
-        assert overlay.holder(LOGIN, "new@example.com") is None
+        assert overlay.holder(LOGIN, "new@example.com", Patience()) is None
     assert below.ended == ["rolled back", "rolled back"]
     assert [value for _, value in below.held.values()] == ["ann@example.com"]
     assert below.by_owner == {(ANN, "login"): ["ann@example.com"]}
@@ -89,14 +90,14 @@ def test_an_exception_within_comes_out_as_itself(below: GuardedLedger) -> None:
     fault = KeyError("x")
 
     def fails(claims: Claims) -> None:
-        claims.take([(LOGIN, "new@example.com")])
+        claims.take([(LOGIN, "new@example.com")], "")
         raise fault
 
-    with pytest.raises(KeyError) as raised, OverlayLedger(below).claims(BOB) as claims:
+    with pytest.raises(KeyError) as raised, OverlayLedger(below).claims(BOB, Patience()) as claims:
         fails(claims)
     assert raised.value is fault
     assert below.ended == ["rolled back"]
-    assert below.holder(LOGIN, "new@example.com") is None
+    assert below.holder(LOGIN, "new@example.com", Patience()) is None
 
 
 def test_a_ledger_that_cannot_open_a_transaction_fails_as_it_would_below() -> None:
@@ -104,22 +105,23 @@ def test_a_ledger_that_cannot_open_a_transaction_fails_as_it_would_below() -> No
 
     class Away(MemoryLedger):
         @contextmanager
-        def claims(self, owner: Owner) -> Iterator[Any]:
+        def claims(self, owner: Owner, patience: Patience | None = None) -> Iterator[Any]:
+            del patience
             raise TimeoutError(owner.subject)
             yield  # pragma: no cover
 
-    with pytest.raises(TimeoutError), OverlayLedger(Away()).claims(BOB):
+    with pytest.raises(TimeoutError), OverlayLedger(Away()).claims(BOB, Patience()):
         pass
 
 
 def test_a_transaction_may_be_opened_while_another_thread_has_none(below: GuardedLedger) -> None:
     """An overlay leaves no lock behind: the ledger goes on as before."""
     overlay = OverlayLedger(below)
-    with overlay.claims(BOB) as claims:
-        claims.take([(LOGIN, "bob@example.com")])
-    with below.claims(BOB) as claims:
-        assert claims.take([(LOGIN, "bob@example.com")])
-    assert overlay.holder(LOGIN, "bob@example.com") == BOB
+    with overlay.claims(BOB, Patience()) as claims:
+        claims.take([(LOGIN, "bob@example.com")], "")
+    with below.claims(BOB, Patience()) as claims:
+        assert claims.take([(LOGIN, "bob@example.com")], "")
+    assert overlay.holder(LOGIN, "bob@example.com", Patience()) == BOB
     assert below.ended == ["rolled back", "committed"]
 
 

@@ -26,6 +26,7 @@ def loader(schemas: Schemas, trees: Trees | None) -> Callable[..., LoadedPolicie
             shape=schemas.policy,
             profiles=schemas.profiles,
             namespaces=DEFAULT_NAMESPACES,
+            indexed=None,
             limits=DEFAULT_LIMITS,
             trees=trees,
         )

@@ -20,7 +20,7 @@ from tests.unit.engine.engine_desk import (
 from usher.cel import Budget, BudgetExceeded
 from usher.domain.decision import Conflict, Remembered, RuleFault
 from usher.domain.request import ImportRequest
-from usher.engine import DEFAULT_NAMESPACES, Namespace, Owner, owner_of
+from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, Namespace, Owner, Stores, owner_of
 
 NEW = Callable[..., Desk]
 LOGIN = DEFAULT_NAMESPACES["login"]
@@ -511,7 +511,8 @@ def test_rows_without_an_id_are_never_one_owner_and_a_number_is_an_id() -> None:
 
     def owner(external_id: object, event_id: str) -> Owner:
         profile = {"profile": {"externalId": external_id}}
-        return owner_of(ImportRequest.from_wire({"eventId": event_id, "data": {"appUser": profile}}))
+        request = ImportRequest.from_wire({"eventId": event_id, "data": {"appUser": profile}})
+        return owner_of(request, Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES))
 
     assert owner(1042, "first") == owner("1042", "second")
     assert owner(None, "first") != owner(None, "second")

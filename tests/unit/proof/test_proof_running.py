@@ -342,7 +342,8 @@ def test_a_run_has_a_bound_on_its_time(suite: MakeSuite, world: World) -> None:
 
 def test_namespaces_are_those_of_the_settings(suite: MakeSuite, world: World) -> None:
     """What counts as the same login is fixed there, in tests as in the service."""
-    local = replace(world, namespaces={"login": Namespace("login", compare="local")})
+    declared = replace(world.declared, namespaces={"login": Namespace("login", compare="local")})
+    local = replace(world, declared=declared)
     tests = (
         HEAD
         + """\

@@ -14,7 +14,7 @@ from usher.bootstrap.evaluation import Evaluation
 from usher.bootstrap.schemas import Schemas
 from usher.cel import DEFAULT_LIMITS, Limits
 from usher.domain.decision import ClaimTrace, Outcome, Remembered, Tried
-from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, PolicySet, Rule, load_policies
+from usher.engine import DEFAULT_NAMESPACES, MemoryDirectory, MemoryLedger, PolicySet, Rule, Stores, load_policies
 from usher.proof.accounts import Accounts, Standing
 from usher.proof.words import as_data, told, told_of_shadow
 from usher.settings import HoldSettings
@@ -59,8 +59,7 @@ def in_a_row(policy_set: Callable[[str | Mapping[str, str]], PolicySet], schemas
             policies,
             schemas,
             lambda *_: None,
-            namespaces=DEFAULT_NAMESPACES,
-            directory=MemoryDirectory(users),
+            stores=Stores(MemoryLedger(), MemoryDirectory(users), DEFAULT_NAMESPACES),
             hold=HoldSettings(),
         )
         said = []
@@ -285,8 +284,7 @@ def evaluated(schemas: Schemas) -> Callable[..., Any]:
             policies,
             schemas,
             lambda *_: None,
-            namespaces=DEFAULT_NAMESPACES,
-            directory=MemoryDirectory(()),
+            stores=Stores(MemoryLedger(), MemoryDirectory(), DEFAULT_NAMESPACES),
             hold=HoldSettings(),
             **bounds,
         )

@@ -18,7 +18,7 @@ from usher.cel import compile as compile_cel
 from usher.domain.decision import Outcome
 from usher.engine import PolicySet
 from usher.proof.rehearsal import Kept
-from usher.settings import CelSettings, LedgerSettings, SettingsError, load
+from usher.settings import CelSettings, Settings, SettingsError, load
 
 
 def test_the_defaults_are_those_of_cel() -> None:
@@ -70,7 +70,7 @@ def test_the_bounds_reach_the_line(
         schemas,
         Kept(),
         lambda *_: None,
-        stores=memory_stores(LedgerSettings()),
+        stores=memory_stores(Settings()),
         limits=limits_of(CelSettings(steps=steps)),
     )
     assert line.answer(json.dumps(payload()).encode(), time.monotonic()).outcome is outcome
