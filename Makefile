@@ -16,7 +16,8 @@ PIP_INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --qu
 
 # What measures times, or needs the machine to itself.
 MEASURED := tests/bench tests/unit/cel/test_cel_evaluation.py tests/unit/cel/test_cel_hostile.py \
-	$(wildcard tests/integration/test_ledger_*.py) \
+	tests/integration/test_ledger_beside_load.py tests/integration/test_ledger_failing.py \
+	tests/integration/test_ledger_same_name.py \
 	tests/integration/test_reload_memory.py tests/integration/test_reload_under_load.py
 
 .PHONY: help run test test-long check lint types contracts policies format build bench clean
