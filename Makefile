@@ -20,6 +20,9 @@ MEASURED := tests/bench tests/unit/cel/test_cel_evaluation.py tests/unit/cel/tes
 	tests/integration/test_ledger_same_name.py \
 	tests/integration/test_reload_memory.py tests/integration/test_reload_under_load.py
 
+# Files with few and long tests come first: at the end they would keep one process busy and the other idle.
+LONGEST_FIRST := tests/docs tests/integration tests/policies tests/unit tests/contract policies
+
 .PHONY: help run test test-long check lint types contracts policies format build bench clean
 
 help: ## print this list
@@ -30,7 +33,7 @@ run: $(CAN_RUN) ## start the service with the shipped policies, ask it once, lea
 
 # What measures times or prints figures of its own runs by itself, the rest on two processes.
 test: policies ## all tests, of the shipped policies and of the service
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(MEASURED))
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(MEASURED)) $(LONGEST_FIRST)
 	@$(BIN)/python -m pytest $(MEASURED)
 
 test-long: $(CAN_DEVELOP) ## all tests, with many more examples for each law
