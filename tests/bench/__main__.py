@@ -18,7 +18,7 @@ from tests.bench.measuring import Measure, Measured, measure_with, median_of, ow
 from tests.bench.servers import THREADS, Server, handler_server, usher_server
 from tests.integration.payloads import GUIDE_CASE, GUIDE_LOGIN
 from tests.integration.usher_process import Caller
-from usher.settings.model import ServerSettings
+from usher.settings.server import ServerSettings
 
 CONNECTIONS = (1, 8, 75)
 OKTAS_CALLS_AT_ONCE = 75

@@ -57,10 +57,15 @@ class Refusals:
     """Remembers every refusal."""
 
     seen: list[int] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
     def refused(self, status: int) -> None:
         """Remember."""
         self.seen.append(status)
+
+    def unauthenticated(self, reason: str) -> None:
+        """Remember."""
+        self.reasons.append(reason)
 
 
 @dataclass(frozen=True)

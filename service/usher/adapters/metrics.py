@@ -138,6 +138,9 @@ class Metrics:
         )
         self._collisions: Final = self._plain("usher_collisions", "Created rows whose login somebody else holds.")
         self._refusals: Final = self._labelled("usher_refusals", "Calls refused before anything was decided.", "status")
+        self._unauthenticated: Final = self._labelled(
+            "usher_authentication_failures", "Calls whose credential was missing or refused.", "reason"
+        )
         self._replays: Final = self._plain("usher_replays", "Repeated calls that got their first answer again.")
         self._losses: Final = self._plain("usher_decision_log_losses", "Records and fields the decision log lost.")
         self._seconds: Final = Histogram(
@@ -154,6 +157,7 @@ class Metrics:
         # An alert on a rate needs the series to be there before the first call ends so.
         self._requests.begin_at_zero(*(outcome.value for outcome in Outcome))
         self._claims.begin_at_zero(GRANTED, EXHAUSTED, FAILED)
+        self._unauthenticated.begin_at_zero("missing", "wrong")
 
     def decided(self, record: DecisionRecord) -> None:
         """Count one decision with its rules, conflicts and errors."""
@@ -181,6 +185,10 @@ class Metrics:
     def refused(self, status: int) -> None:
         """Count one refusal."""
         self._refusals.child(str(status)).inc()
+
+    def unauthenticated(self, reason: str) -> None:
+        """Count one refused credential."""
+        self._unauthenticated.child(reason).inc()
 
     def replayed(self) -> None:
         """Count an answer that was given again."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from usher.domain.place import Place, Problem, Severity
+from usher.settings.authenticating import AuthSettings
 from usher.settings.errors import SettingsError
-from usher.settings.model import AuthSettings
 
 _SHORT_BYTES: Final = 16
 _LIMIT_BYTES: Final = 4096

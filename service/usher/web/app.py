@@ -45,7 +45,7 @@ def create_hook_app(
     body_limit_bytes: int,
 ) -> App:
     """Return the app of the hook listener; whatever goes wrong inside it, Okta gets the undecided answer."""
-    gate = Gate(authentication, {HOOK_PATH: ("POST",)}, body_limit_bytes=body_limit_bytes)
+    gate = Gate(authentication, {HOOK_PATH: ("POST",)}, refusals=refusals, body_limit_bytes=body_limit_bytes)
     app = _HookApp(answers.undecided, gate)
 
     def unexpected(_req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, object]) -> None:
@@ -59,15 +59,16 @@ def create_hook_app(
 
 def create_operations_app(operations: Operations, authentication: Authentication) -> App:
     """Return the app of the operations listener; what only reads asks for no credential."""
+    refusals = Uncounted()
     routes = {**dict.fromkeys(_OPERATIONS, _READ), RELOAD_PATH: ("POST",)}
-    gate = Gate(authentication, routes, body_limit_bytes=0, open_paths=OPEN_PATHS)
+    gate = Gate(authentication, routes, refusals=refusals, body_limit_bytes=0, open_paths=OPEN_PATHS)
     app = App(middleware=[gate], independent_middleware=True)
 
     def unexpected(_req: falcon.Request, _resp: falcon.Response, error: Exception, _params: dict[str, object]) -> None:
         _report(error)
         raise falcon.HTTPInternalServerError
 
-    _finish(app, gate, Uncounted(), unexpected)
+    _finish(app, gate, refusals, unexpected)
     resource = OperationsResource(operations)
     for path, suffix in {**_OPERATIONS, RELOAD_PATH: "reload"}.items():
         app.add_route(path, resource, suffix=suffix)

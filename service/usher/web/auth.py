@@ -33,7 +33,7 @@ class Credential(Enum):
 
 
 class Authentication(Protocol):
-    """Judges the credential in a WSGI environ (header authentication today, OAuth 2.0 to come)."""
+    """Judges the credential in a WSGI environ (`HeaderAuthentication` here, OAuth 2.0 in `web.oauth`)."""
 
     @property
     def header(self) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 import falcon
 
 from usher.web.auth import Authentication, Credential
+from usher.web.refusals import Refusals
 
 # More digits than any limit has: keeps the conversion of a hostile Content-Length cheap.
 _LENGTH_DIGITS: Final = 12
@@ -26,9 +27,11 @@ class Gate:
         authentication: Authentication,
         routes: Mapping[str, tuple[str, ...]],
         *,
+        refusals: Refusals,
         body_limit_bytes: int,
         open_paths: frozenset[str] = frozenset(),
     ) -> None:
+        self._refusals = refusals
         self._authentication = authentication
         self._routes = routes
         self._body_limit_bytes = body_limit_bytes
@@ -65,10 +68,12 @@ class Gate:
 
     def _admit(self, req: falcon.Request) -> None:
         credential = self._authentication.judge(req.env)
+        if credential is Credential.VALID:
+            return
+        self._refusals.unauthenticated(credential.value)
         if credential is Credential.MISSING:
             raise falcon.HTTPUnauthorized(challenges=(self._authentication.challenge,))
-        if credential is Credential.WRONG:
-            raise falcon.HTTPForbidden
+        raise falcon.HTTPForbidden
 
 
 def _path_as_sent(req: falcon.Request) -> str:

@@ -34,11 +34,18 @@ class Refusals(Protocol):
         """Count one."""
         ...
 
+    def unauthenticated(self, reason: str) -> None:
+        """Count a credential that was refused; `reason` is the value of a `Credential`. `refused` is called as well."""
+        ...
+
 
 class Uncounted:
     """Refusals nobody counts: the operations listener's."""
 
     def refused(self, status: int) -> None:
+        """Count nothing."""
+
+    def unauthenticated(self, reason: str) -> None:
         """Count nothing."""
 
 

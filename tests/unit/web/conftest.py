@@ -41,7 +41,14 @@ class Refusals:
     """Remembers every refusal; `fault` stands for a metric that fails."""
 
     seen: list[int] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     fault: Exception | None = None
+
+    def unauthenticated(self, reason: str) -> None:
+        """Remember, then perhaps fail."""
+        self.reasons.append(reason)
+        if self.fault is not None:
+            raise self.fault
 
     def refused(self, status: int) -> None:
         """Remember, then perhaps fail."""
