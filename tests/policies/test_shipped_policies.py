@@ -140,8 +140,16 @@ def test_locales_are_on_trial(shipped: PolicySet, payload: Payload) -> None:
     assert "user.locale" not in decided(shipped, request).assignments
 
 
+def test_a_row_without_a_name_gets_no_account_name(shipped: PolicySet, payload: Payload) -> None:
+    """Where accounts have short names, a row that yields none is held: its user name would go out as it came."""
+    user = {"login": "a-login-of-more-than-twenty-characters@example.com", "firstName": "太郎", "lastName": "山田"}
+    short = payload(user=user, context={"application": {"name": "example_ad", "id": "0oa1"}})
+    assert [hold.rule for hold in decided(shipped, short).holds] == ["logins/no-short-name"]
+    assert decided(shipped, payload(user=user)).holds == ()
+
+
 # Rules that no golden point fires, and the test above that fires them.
-FIRED_ABOVE = {"links/board", "links/board-known", "logins/no-login", "locales/locale"}
+FIRED_ABOVE = {"links/board", "links/board-known", "logins/no-login", "logins/no-short-name", "locales/locale"}
 
 
 def test_no_rule_is_dead(shipped: PolicySet, schemas: Schemas) -> None:
