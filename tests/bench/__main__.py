@@ -45,6 +45,8 @@ def main() -> None:
         _assert_it_answers(usher, hard_coded)
         measure, tool = measure_with(body)
         _side_by_side([usher, one_rule, hard_coded, tuned, empty], measure, options, tool=tool)
+        if options.table_only:
+            return
         _at_fixed_rate([usher, one_rule, tuned], body, options.rate_seconds)
     claiming.main(rounds=options.rounds, seconds=options.seconds, rate_seconds=options.rate_seconds)
     claiming.costs_main(calls=options.calls)
@@ -61,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate-seconds", type=float, default=10.0, help="at the fixed rate")
     parser.add_argument("--calls", type=int, default=stages.CALLS, help="of each stage")
     parser.add_argument("--no-cel", dest="cel", action="store_false", help="leave out the table of CEL engines")
+    parser.add_argument("--table-only", action="store_true", help="end after the first table")
     return parser.parse_args()
 
 

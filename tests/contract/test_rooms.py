@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -20,16 +21,42 @@ PATIENCE_SECONDS = 120
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
 POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "spwd", "syslog", "termios", "tty"}
 POSIX_OF_OS = {
+    "EX_OK",
+    "O_ASYNC",
     "O_CLOEXEC",
+    "O_DIRECT",
     "O_DIRECTORY",
+    "O_DSYNC",
+    "O_NDELAY",
+    "O_NOATIME",
+    "O_NOCTTY",
     "O_NOFOLLOW",
+    "O_NONBLOCK",
+    "O_PATH",
+    "O_RSYNC",
+    "O_SYNC",
+    "O_TMPFILE",
+    "RTLD_NOW",
+    "WEXITSTATUS",
+    "WIFEXITED",
+    "WIFSIGNALED",
     "WNOHANG",
+    "WTERMSIG",
+    "chflags",
     "chown",
     "chroot",
+    "confstr",
+    "copy_file_range",
+    "ctermid",
+    "eventfd",
+    "fchdir",
     "fchmod",
     "fchown",
+    "fdatasync",
     "fork",
     "forkpty",
+    "fpathconf",
+    "fstatvfs",
     "getegid",
     "geteuid",
     "getgid",
@@ -37,31 +64,70 @@ POSIX_OF_OS = {
     "getloadavg",
     "getpgid",
     "getpgrp",
+    "getpriority",
+    "getresuid",
+    "getsid",
     "getuid",
+    "getxattr",
     "initgroups",
     "kill",
     "killpg",
+    "lchmod",
     "lchown",
+    "listxattr",
+    "lockf",
+    "major",
+    "makedev",
+    "memfd_create",
+    "minor",
     "mkfifo",
     "mknod",
     "nice",
+    "openpty",
+    "pathconf",
+    "pidfd_open",
+    "pipe2",
+    "posix_fadvise",
+    "posix_fallocate",
+    "posix_spawn",
+    "posix_spawnp",
     "pread",
+    "preadv",
+    "ptsname",
     "pwrite",
+    "pwritev",
+    "readv",
     "register_at_fork",
     "sched_getaffinity",
+    "sched_setaffinity",
+    "sched_yield",
+    "sendfile",
     "setegid",
     "seteuid",
     "setgid",
     "setgroups",
     "setpgid",
+    "setpriority",
+    "setregid",
+    "setresuid",
+    "setreuid",
     "setsid",
     "setuid",
+    "setxattr",
+    "splice",
     "statvfs",
     "sync",
     "sysconf",
+    "tcgetpgrp",
+    "tcsetpgrp",
+    "ttyname",
     "uname",
     "wait",
+    "wait3",
+    "wait4",
+    "waitid",
     "waitpid",
+    "writev",
 }
 POSIX_OF_SIGNAL = {
     "SIGALRM",
@@ -75,8 +141,37 @@ POSIX_OF_SIGNAL = {
     "alarm",
     "setitimer",
     "pthread_kill",
+    "SIGCONT",
+    "SIGIO",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGWINCH",
+    "pause",
+    "pthread_sigmask",
+    "sigpending",
+    "sigtimedwait",
+    "sigwait",
+    "siginterrupt",
 }
-POSIX_OF_PATH = {"chown", "owner"}
+POSIX_OF_SELECT = {"epoll", "kqueue", "poll", "devpoll"}
+POSIX_OF_SOCKET = {"AF_UNIX", "AF_NETLINK", "MSG_DONTWAIT", "MSG_NOSIGNAL", "SO_REUSEPORT", "recvmsg", "sendmsg"}
+POSIX_OF_TIME = {"tzset", "clock_gettime", "clock_settime", "pthread_getcpuclockid"}
+POSIX_OF_PATH = {"chown", "owner", "is_mount"}
+# `rename` fails on Windows where the target exists; `replace` does not, anywhere. Links need a privilege there.
+UNLIKE_ON_WINDOWS = {"rename", "renames", "symlink", "symlink_to", "hardlink_to", "link"}
+POSIX_BY_MODULE = {
+    "os": POSIX_OF_OS | UNLIKE_ON_WINDOWS,
+    "signal": POSIX_OF_SIGNAL,
+    "select": POSIX_OF_SELECT,
+    "socket": POSIX_OF_SOCKET,
+    "time": POSIX_OF_TIME,
+    "shutil": {"chown"},
+}
+# Arguments that Windows refuses or ignores.
+POSIX_ARGUMENTS = {"preexec_fn", "start_new_session", "process_group", "pass_fds", "umask", "dir_fd"}
+POSIX_TESTS = {"os.name == 'posix'", "os.name != 'nt'", "sys.platform != 'win32'", "sys.platform == 'linux'"}
+WINDOWS_TESTS = {"os.name == 'nt'", "os.name != 'posix'", "sys.platform == 'win32'"}
+POSIX_PLACES = re.compile(r"/(tmp|var|etc|dev|proc|usr|run|home|bin|sbin)(/|$)")
 
 
 def shown(path: Path) -> str:
@@ -184,8 +279,9 @@ def posix_only(path: Path) -> Iterator[str]:
     guarded = {
         id(node)
         for branch in ast.walk(module)
-        if isinstance(branch, ast.If) and is_platform_test(branch.test)
-        for node in ast.walk(branch)
+        if isinstance(branch, ast.If)
+        for part in posix_part(branch)
+        for node in ast.walk(part)
     }
     for node in ast.walk(module):
         if id(node) in guarded:
@@ -194,28 +290,68 @@ def posix_only(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] in POSIX_MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {alias.name for alias in node.names}
-            bad = {"os": POSIX_OF_OS, "signal": POSIX_OF_SIGNAL}.get(node.module, set()) & names
+            bad = POSIX_BY_MODULE.get(node.module, set()) & names
             yield from (*bad, *({node.module} & POSIX_MODULES))
         elif isinstance(node, ast.Attribute):
             owner = ast.unparse(node.value)
-            if (owner == "os" and node.attr in POSIX_OF_OS) or (
-                owner.split(".")[0] == "signal" and node.attr in POSIX_OF_SIGNAL
-            ):
+            module_name = owner.split(".")[0] if owner.startswith("signal.") else owner
+            if node.attr in POSIX_BY_MODULE.get(module_name, set()):
                 yield f"{owner}.{node.attr}"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in POSIX_OF_PATH:
-            yield f"{ast.unparse(node.func)}()"
+        elif isinstance(node, ast.Call):
+            yield from posix_call(node)
 
 
-def is_platform_test(test: ast.expr) -> bool:
-    """Say whether a condition asks for the platform or for the attribute itself."""
-    text = ast.unparse(test)
-    return "os.name" in text or "sys.platform" in text or "hasattr(" in text
+def posix_call(node: ast.Call) -> Iterator[str]:
+    """Yield what of a call Windows cannot do: methods of paths, arguments, and forms of `strftime`."""
+    yield from (f"{keyword.arg}=" for keyword in node.keywords if keyword.arg in POSIX_ARGUMENTS)
+    if not isinstance(node.func, ast.Attribute):
+        return
+    name, owner = node.func.attr, ast.unparse(node.func.value)
+    # What belongs to `os` is found by its name already.
+    if (name in POSIX_OF_PATH and not node.args) or (name in UNLIKE_ON_WINDOWS and owner != "os"):
+        yield f"{owner}.{name}()"
+    texts = [value.value for value in node.args if isinstance(value, ast.Constant)]
+    if name == "strftime" and any(isinstance(text, str) and "%-" in text for text in texts):
+        yield f"{owner}.strftime('%-')"
+
+
+def posix_places(module: ast.Module) -> Iterator[str]:
+    """Yield texts that name a place of a POSIX system; docstrings may."""
+    told = {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
+    for node in ast.walk(module):
+        if not isinstance(node, ast.Constant) or id(node) in told:
+            continue
+        if isinstance(node.value, str) and POSIX_PLACES.match(node.value):
+            yield f"{node.lineno}: {node.value}"
+
+
+def posix_part(branch: ast.If) -> list[ast.stmt]:
+    """Return what of an `if` Windows never runs: one side of a test for the platform or for the attribute itself.
+
+    A test in other words, one joined by `or` included, guards nothing.
+    """
+    parts = branch.test.values if is_and(branch.test) else [branch.test]
+    texts = [ast.unparse(part) for part in parts]
+    if any(text in POSIX_TESTS or text.startswith("hasattr(") for text in texts):
+        return branch.body
+    return branch.orelse if len(texts) == 1 and texts[0] in WINDOWS_TESTS else []
+
+
+def is_and(test: ast.expr) -> TypeGuard[ast.BoolOp]:
+    """Say whether all of several conditions must hold."""
+    return isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=shown)
 def test_nothing_is_called_that_only_posix_knows(path: Path) -> None:
     """Windows matters: an attribute that is missing there fails on the day it is used."""
     assert list(posix_only(path)) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_no_place_of_one_system_is_written_down(path: Path) -> None:
+    """Where something lies is a setting, or comes from `tempfile` and `os.devnull`."""
+    assert list(posix_places(tree(path))) == []
 
 
 def texts_without_encoding(module: ast.Module) -> Iterator[str]:
@@ -260,17 +396,24 @@ def test_the_detectors_see_what_they_are_for(tmp_path: Path) -> None:
     sample = tmp_path / "sample.py"
     sample.write_text(
         "import fcntl\nfrom os import fork\nos.geteuid()\nsignal.SIGKILL\nsignal.Signals.SIGHUP\npath.owner()\n"
-        "if os.name == 'posix':\n    os.chown('x', 1, 1)\n",
+        "if os.name == 'posix':\n    os.chown('x', 1, 1)\nelse:\n    os.getuid()\n"
+        "if os.name == 'nt':\n    os.getppid()\n    os.getgid()\nelse:\n    os.chown('x', 1, 1)\n"
+        "if x and hasattr(os, 'nice'):\n    os.nice(1)\nif x or os.name == 'posix':\n    os.sync()\n"
+        "os.rename(a, b)\nbeside.rename(b)\nselect.poll()\nsocket.AF_UNIX\ntime.tzset()\nos.O_NONBLOCK\n"
+        "subprocess.run(x, preexec_fn=f)\nnow.strftime('%-d')\nimport resource\nimport pwd\nsignal.alarm(1)\n"
+        "path.replace(b)\nmatch.group(1)\nos.replace(a, b)\nos.O_CREAT\n",
         encoding="utf-8",
     )
-    assert sorted(posix_only(sample)) == [
-        "fcntl",
-        "fork",
-        "os.geteuid",
-        "path.owner()",
-        "signal.SIGKILL",
-        "signal.Signals.SIGHUP",
-    ]
+    assert sorted(posix_only(sample)) == sorted(
+        [
+            *("fcntl", "fork", "os.geteuid", "path.owner()", "signal.SIGKILL", "signal.Signals.SIGHUP"),
+            *("os.rename", "beside.rename()", "select.poll", "socket.AF_UNIX", "time.tzset", "os.O_NONBLOCK"),
+            *("preexec_fn=", "now.strftime('%-')", "resource", "pwd", "signal.alarm"),
+            *("os.getuid", "os.getgid", "os.sync"),
+        ]
+    )
+    places = ast.parse("a = '/tmp/x'\nb = '/etc'\nc = '/okta/import'\n'/tmp'\nd = 'see /tmp'\n")
+    assert list(posix_places(places)) == ["1: /tmp/x", "2: /etc"]
     opened = ast.parse(
         "open('b')\nopen('x', 'w')\np.read_text()\np.open('r')\nos.fdopen(d, 'w')\n"
         "self._path.open()\n(folder / 'x').open()\nlog.open()\n"

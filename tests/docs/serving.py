@@ -1,11 +1,12 @@
 """A part of a page in which a service runs, as a reader follows it with two terminals and an editor.
 
 Owns the player: `serve` starts the service, or starts it again; `edit` changes a file by a diff; `said` is what the
-service's terminal says since then; `define` are functions of the reader's shell, `run` commands in it. Needs a POSIX
-shell and curl. Ports are free ones, shown as those of the page.
+service's terminal says since then, but for single calls; `define` are functions of the reader's shell, `run` commands
+in it. Needs a POSIX shell and curl. Ports are free ones, shown as those of the page.
 """
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ _BIN: Final = Path(sys.executable).parent
 _PAGES_HOOK: Final = "127.0.0.1:8080"
 _PAGES_OPERATIONS: Final = "127.0.0.1:8081"
 _GLANCE_SECONDS: Final = 0.05
+# They come with every call, a moment after its answer: a page shows what is said besides.
+_OF_SINGLE_CALLS: Final = re.compile(r"^.* \[info +\] (?:decided|replayed) .*\n", re.MULTILINE)
 
 
 class Reader:
@@ -101,7 +104,7 @@ class Reader:
         """Return what the service has said since the last edit: at least so many lines, however long that takes."""
         patience_ends = time.monotonic() + PATIENCE_SECONDS
         while True:
-            said = self._running.err.until("")[self._heard_chars :]
+            said = _OF_SINGLE_CALLS.sub("", self._running.err.until("")[self._heard_chars :])
             if said.count("\n") >= line_count or time.monotonic() > patience_ends:
                 return self._as_on_the_page(said)
             time.sleep(_GLANCE_SECONDS)

@@ -56,14 +56,22 @@ def events() -> Iterator[tuple[str, str]]:
     """Yield each event that the source logs, with its level."""
     for path in sorted((ROOT / "service" / "usher").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LEVELS:
-                event = node.args[0] if node.args else None
-                if isinstance(event, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)+", str(event.value)):
-                    yield str(event.value), node.func.attr
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            words = [word.value for word in node.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+            match called, words:
+                case name, [event, *_] if name in _LEVELS and re.fullmatch(r"[a-z]+(_[a-z]+)+", event):
+                    yield event, name
+                case "event", [event]:  # single calls, past structlog
+                    yield event, "info"
+                case "event_of", [level, event]:
+                    yield event, level
 
 
 def test_every_event_of_the_service_log_has_its_row() -> None:
     """Who watches the log finds each event with its level, and no other."""
     found = sorted({*events()})
     assert len(found) > 10
+    assert {("decided", "info"), ("request", "info"), ("log_lines_lost", "warning")} <= {*found}
     assert sorted((row[0], row[1]) for row in rows(part("Service log"), "event")) == found

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPResponse, parse_headers
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.installations import Distributions, Installation, build_twice, copy_of_checkout, install
+from tests.integration.fronts import authority, program
+from tests.integration.installations import Distributions, Installation, build_twice, copy_of_checkout
 from tests.integration.listening import listener_options
+from tests.integration.shared_installation import shared_installation
 from tests.integration.usher_process import UsherProcess
 from usher.answer.reply import Reply
 from usher.domain.decision import Outcome
@@ -31,6 +34,7 @@ class Line:
     """Answers with the digest of what it got and blanks; while `may_answer` is cleared it holds its answers back."""
 
     calls: list[tuple[bytes, float]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     may_answer: threading.Event = field(default_factory=threading.Event)
     blanks: int = 0
@@ -39,9 +43,10 @@ class Line:
     def __post_init__(self) -> None:
         self.may_answer.set()
 
-    def answer(self, body: bytes, arrived: float) -> Reply:
+    def answer(self, body: bytes, arrived: float, taken_up: float) -> Reply:
         """Remember the call, say that it is here, wait for leave."""
         self.calls.append((body, arrived))
+        self.waits.append(taken_up - arrived)
         self.entered.release()
         self.may_answer.wait(PATIENCE_SECONDS)
         told = json.dumps({"digest": digest(body)}).encode() + b" " * self.blanks
@@ -259,9 +264,9 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
 
 
 @pytest.fixture(scope="session")
-def wheel_installation(tmp_path_factory: pytest.TempPathFactory, distributions: Distributions) -> Installation:
+def wheel_installation(request: pytest.FixtureRequest) -> Installation:
     """Return an environment with the wheel in it; what is served in these tests is what will be installed."""
-    return install(tmp_path_factory.mktemp("wheel") / "env", distributions.wheel)
+    return shared_installation(request.config.cache.mkdir("usher-installation"))
 
 
 StartUsher = Callable[..., UsherProcess]
@@ -270,16 +275,14 @@ StartUsher = Callable[..., UsherProcess]
 @pytest.fixture
 def start_usher(wheel_installation: Installation, tmp_path: Path) -> Iterator[StartUsher]:
     """Start the installed `usher` with arguments and variables, in a folder of the test; all of them end with it."""
-    started: list[UsherProcess] = []
+    with ExitStack() as started:
 
-    def start(*arguments: str, **environ: str) -> UsherProcess:
-        process = UsherProcess([wheel_installation.usher, *arguments], tmp_path, **environ)
-        started.append(process)
-        return process
+        def start(*arguments: str, **environ: str) -> UsherProcess:
+            process = UsherProcess([wheel_installation.usher, *arguments], tmp_path, **environ)
+            started.callback(process.clear_away)
+            return process
 
-    yield start
-    for process in started:
-        process.clear_away()
+        yield start
 
 
 @pytest.fixture
@@ -289,3 +292,15 @@ def breaking_upstream() -> Iterator[BreakingUpstream]:
     upstream.start()
     yield upstream
     upstream.close()
+
+
+@pytest.fixture(scope="session")
+def nginx_program() -> str:
+    """Return nginx."""
+    return program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an authority made for this run (ca.crt) and a certificate it signed (usher.crt, .key)."""
+    return authority(tmp_path_factory.mktemp("tls")).folder

@@ -8,19 +8,22 @@ import socket
 import subprocess
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.installations import clean_environ
+from tests.integration.leaks import leaks, secrets_in
 from tests.integration.payloads import GUIDE_CASE
 from tests.integration.usher_process import PATIENCE_SECONDS, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.integration.installations import Installation
+
+SH = Path("/bin/sh")
 
 
 def free_ports() -> tuple[int, int]:
@@ -39,6 +42,7 @@ class Shell:
         self._folder = folder
         self.ports = free_ports()
         self.running: list[subprocess.Popen[bytes]] = []
+        self.said = b""
 
     def start(self, arguments: str, **environ: str) -> subprocess.Popen[bytes]:
         """Start it; `exec` makes signals reach it and not the shell."""
@@ -47,7 +51,7 @@ class Shell:
             subprocess.Popen(
                 ["/bin/bash", "-c", f"exec '{self._usher}' {arguments}"],
                 cwd=self._folder,
-                env=clean_environ(USHER_SECRET=SECRET, **ports, **environ),
+                env=clean_environ(USHER_SECRET=SECRET, USHER_POLICIES_GATE="off", **ports, **environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -58,8 +62,20 @@ class Shell:
     def run(self, arguments: str) -> tuple[int, str]:
         """Run it to its end; return exit code and what was said."""
         process = self.start(arguments)
-        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        shown, said = process.communicate(timeout=PATIENCE_SECONDS)
+        self.said += shown + said
         return process.returncode, said.decode()
+
+    def clear_away(self) -> None:
+        """End whatever is left. Fails if a secret stands in anything that was said or written."""
+        for process in self.running:
+            with suppress(ProcessLookupError):
+                process.kill()
+            if process.stdout is not None and not process.stdout.closed:
+                self.said += b"".join(process.communicate(timeout=PATIENCE_SECONDS))
+        secrets = {SECRET.encode()} | secrets_in({}, self._folder)
+        found = leaks({"a stream": self.said}, self._folder, secrets)
+        assert found == [], found
 
     def ask(self) -> int:
         """Post the guide's case as soon as the hook listens; return the status."""
@@ -83,10 +99,20 @@ def shell(wheel_installation: Installation, tmp_path: Path) -> Iterator[Shell]:
     """Return a shell in an empty folder; what it started ends with the test."""
     shell = Shell(wheel_installation.usher, tmp_path)
     yield shell
-    for process in shell.running:
-        with suppress(ProcessLookupError):
-            process.kill()
-        process.communicate(timeout=PATIENCE_SECONDS)
+    shell.clear_away()
+
+
+@pytest.mark.parametrize("leak", ["echo $USHER_SECRET", "echo $USHER_SECRET >&2", "echo $USHER_SECRET > log"])
+@pytest.mark.parametrize("to_its_end", [True, False])
+def test_a_secret_that_gets_out_is_noticed(tmp_path: Path, leak: str, *, to_its_end: bool) -> None:
+    """Into a stream or a file, whether somebody has read the streams already or not."""
+    shell = Shell(SH, tmp_path)
+    if to_its_end:
+        shell.run(f"-c '{leak}'")
+    else:
+        shell.start(f"-c '{leak}'").wait(PATIENCE_SECONDS)
+    with pytest.raises(AssertionError, match="holds a secret"):
+        shell.clear_away()
 
 
 @pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full"])

@@ -185,6 +185,8 @@ def test_the_arrival_is_stamped_before_the_queue(serve_hook: Serve) -> None:
     caller.read_several(2)
     (_, first), (_, second) = service.line.calls
     assert first <= second < released
+    # What the second waited for is the first one's answer, and that is told apart from what is done with it afterwards.
+    assert service.line.waits[1] >= released - second
 
 
 @pytest.mark.parametrize("cut", [10, 60, -10, -8, -1])

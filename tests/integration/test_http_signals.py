@@ -26,7 +26,7 @@ from usher.web.serving import Listener, ListenerOptions
 from usher.web.signals import StopSignal, serve
 
 class Slow:
-    def answer(self, body, arrived):
+    def answer(self, body, arrived, taken_up):
         print("entered", flush=True)
         time.sleep(float(body))
         return Reply(200, b"{}", None, None)

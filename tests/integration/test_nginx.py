@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
-import shutil
 import socket
 import ssl
-import subprocess
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.fronts import HEADERS, PATIENCE_SECONDS, Front, nginx_before
 from tests.integration.listening import listener_options
 from usher.web.refusals import refusal_body
 from usher.web.serving import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.integration.conftest import BreakingUpstream, HookService
-
-SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx" / "usher.conf"
-HOST = "hooks.example.com"
-HEADERS = {"Authorization": "Basic c2VjcmV0", "Content-Type": "application/json"}
-PATIENCE_SECONDS = 30.0
-
-# What Debian's own nginx.conf has around conf.d/*.conf, without daemons, other users and system folders.
-AROUND = """
-daemon off; master_process off; pid nginx.pid; error_log error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fcgi; uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    include {shipped};
-}}
-"""
-
-
-@dataclass(frozen=True)
-class Front:
-    """A running nginx, seen by a client that trusts the test's authority only."""
-
-    port: int
-    trust: ssl.SSLContext
-
-    def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Send one request over TLS and return status and body."""
-        connection = self.connect()
-        try:
-            return self.call_on(connection, method, path, body)
-        finally:
-            connection.close()
-
-    def call_on(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
-    ) -> tuple[int, bytes]:
-        """Send one request on a connection that may have served before."""
-        connection.request(method, path, body, HEADERS)
-        response = connection.getresponse()
-        return response.status, response.read()
-
-    def connect(self) -> http.client.HTTPConnection:
-        """Open a connection with the certificate checked against the name Okta would use."""
-        connection = http.client.HTTPConnection(HOST)
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
-        connection.sock = self.trust.wrap_socket(plain, server_hostname=HOST)
-        return connection
 
 
 @pytest.fixture
@@ -79,102 +26,11 @@ def hook_address(hook_service: HookService) -> tuple[str, int]:
     return hook_service.listener.address
 
 
-@pytest.fixture(scope="session")
-def nginx_program() -> str:
-    """Return nginx; Debian keeps it out of the PATH of ordinary users."""
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.fail("nginx is missing: install it (Debian: apt-get install nginx-light)", pytrace=False)
-    return found
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an authority made for this run (ca.crt) and a certificate it signed (usher.crt, .key)."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.fail("openssl is missing: install it (Debian: apt-get install openssl)", pytrace=False)
-    folder = tmp_path_factory.mktemp("tls")
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    authority = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
-    leaf = ("-addext", f"subjectAltName=DNS:{HOST}", "-addext", "basicConstraints=critical,CA:FALSE")
-    signer = ("-CA", "ca.crt", "-CAkey", "ca.key")
-    for arguments in (
-        ("-x509", *new_key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test authority", *authority),
-        ("-x509", *new_key, "-keyout", "usher.key", "-out", "usher.crt", "-subj", f"/CN={HOST}", *leaf, *signer),
-    ):
-        subprocess.run([openssl, "req", *arguments], cwd=folder, check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture
 def nginx(nginx_program: str, certificates: Path, tmp_path: Path, hook_address: tuple[str, int]) -> Iterator[Front]:
     """Return nginx in front of the hook."""
     with nginx_before(hook_address, nginx_program, certificates, tmp_path) as front:
         yield front
-
-
-@contextmanager
-def nginx_before(
-    hook_address: tuple[str, int], nginx_program: str, certificates: Path, tmp_path: Path
-) -> Iterator[Front]:
-    """Run nginx with the shipped file, of which only what is marked CHANGE has been changed."""
-    port = free_port()
-    text = changed(
-        SHIPPED.read_text(encoding="utf-8"),
-        {
-            "server 127.0.0.1:8080;": f"server {hook_address[0]}:{hook_address[1]};",
-            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-            "server_name hooks.example.com;": f"server_name {HOST};",
-            "/etc/nginx/tls/usher.crt;": f"{certificates / 'usher.crt'};",
-            "/etc/nginx/tls/usher.key;": f"{certificates / 'usher.key'};",
-        },
-    )
-    shipped = tmp_path / "usher.conf"
-    shipped.write_text(text, encoding="utf-8")
-    (tmp_path / "nginx.conf").write_text(AROUND.format(shipped=shipped), encoding="utf-8")
-    command = [nginx_program, "-p", f"{tmp_path}/", "-c", "nginx.conf", "-e", f"{tmp_path}/error.log"]
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
-    assert "[warn]" not in checked.stderr
-    with subprocess.Popen(command) as running:
-        try:
-            await_port(port, running)
-            yield Front(port, ssl.create_default_context(cafile=certificates / "ca.crt"))
-        finally:
-            running.terminate()
-
-
-def changed(text: str, changes: dict[str, str]) -> str:
-    """Change exactly the marked lines: every mark is a change, every change stands on a marked line, once."""
-    lines = text.splitlines(keepends=True)
-    marked = [number for number, line in enumerate(lines) if "# CHANGE" in line]
-    assert len(marked) == len(changes)
-    for old, new in changes.items():
-        (number,) = [number for number in marked if old in lines[number]]
-        lines[number] = lines[number].replace(old, new)
-    return "".join(lines)
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def await_port(port: int, running: subprocess.Popen[bytes]) -> None:
-    """Return when nginx listens; fail when it has ended instead."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        assert running.poll() is None, "nginx has ended"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    pytest.fail("nginx does not listen")
 
 
 def test_a_call_goes_through_over_tls(nginx: Front, hook_service: HookService) -> None:
@@ -223,11 +79,32 @@ def test_nothing_but_the_hook_is_reachable(nginx: Front, hook_service: HookServi
     assert hook_service.refusals.seen == []
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_no_other_method_reaches_usher(nginx: Front, hook_service: HookService, method: str) -> None:
+    """Only POST goes through, as the file says."""
+    status, body = nginx.call(method, "/okta/import")
+    assert (status, b"errorSummary" in body) == (403, False)
+    assert (hook_service.refusals.seen, hook_service.line.calls) == ([], [])
+
+
 def test_usher_itself_refuses_and_says_so(nginx: Front, hook_service: HookService) -> None:
     """A refusal by Usher comes through in Okta's shape."""
-    status, body = nginx.call("GET", "/okta/import")
-    assert (status, b"errorSummary" in body) == (405, True)
-    assert hook_service.refusals.seen == [405]
+    connection = nginx.connect()
+    connection.request("POST", "/okta/import", b"{}", {**HEADERS, "Content-Type": "text/plain"})
+    response = connection.getresponse()
+    assert (response.status, b"errorSummary" in response.read()) == (415, True)
+    connection.close()
+    assert hook_service.refusals.seen == [415]
+
+
+def test_a_long_header_goes_through(nginx: Front, hook_service: HookService) -> None:
+    """A token of 12 KiB fits into what Usher grants; only what is beyond that is refused."""
+    for size, status in ((12 * 1024, 200), (17 * 1024, 400)):
+        connection = nginx.connect()
+        connection.request("POST", "/okta/import", b"{}", {**HEADERS, "X-Long": "x" * size})
+        assert connection.getresponse().status == status
+        connection.close()
+    assert len(hook_service.line.calls) == 1
 
 
 def test_the_limits_agree(nginx: Front, hook_service: HookService) -> None:

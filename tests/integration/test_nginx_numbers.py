@@ -32,6 +32,12 @@ def test_the_body_limits_are_the_same() -> None:
     assert numbers("client_body_buffer_size") == [SETTINGS.body_limit_bytes]
 
 
+def test_a_header_line_may_be_as_long_as_usher_lets_a_head_be() -> None:
+    """What is refused for its length is refused by Usher, which counts it."""
+    (kibibytes,) = re.findall(r"^ *large_client_header_buffers \d+ (\d+)k;", SHIPPED, re.MULTILINE)
+    assert int(kibibytes) * 1024 == SETTINGS.header_limit_bytes
+
+
 def test_all_waiting_together_stays_below_oktas_three_seconds() -> None:
     """Connecting, sending and waiting for the deadline end before Okta gives up on nginx."""
     waits = [numbers(f"proxy_{name}_timeout") for name in ("connect", "send", "read")]

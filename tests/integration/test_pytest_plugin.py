@@ -116,7 +116,7 @@ class PytestRun:
 
 def run_pytest(folder: Path, *arguments: str | Path, **environ: str) -> PytestRun:
     """Run pytest in a folder, without the plugins that take long to import and without the outer run's options."""
-    quiet = "-p no:hypothesispytest -p no:anyio"
+    quiet = "-p no:hypothesispytest -p no:anyio -p no:schemathesis"
     junit = folder / "junit.xml"
     junit.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "--junitxml", junit, *arguments]

@@ -1,6 +1,7 @@
 """What reloads cost: no memory however many there are, and less than a second beside live traffic."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from statistics import median
@@ -14,9 +15,9 @@ from tests.integration.steady_client import clients
 from tests.integration.usher_process import SECRET, Caller
 
 WARM_UP = 100
-RELOADS = 1_000
+RELOADS = 1_000 if os.environ.get("USHER_LONG_TESTS") else 300
 MAX_GROWN_KIB = 1_024
-"""One KiB for each reload: a set that stayed would show; the allocator's own unrest does not."""
+"""A set that stayed would show, by 39 KiB and 389 objects each; the unrest of the allocator, some hundred, does not."""
 MAX_GROWN_OBJECTS = 100
 RELOADS_TIMED = 5
 MAX_SECONDS = 1.0
@@ -24,7 +25,7 @@ RATE = 210
 LOAD_SECONDS = 7.5
 
 
-def test_a_thousand_reloads_leave_nothing_behind(
+def test_many_reloads_leave_nothing_behind(
     wheel_installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Sets that differ in policy, table and test come and go; as many objects are alive after as before."""

@@ -27,7 +27,7 @@ def wait_until_nobody_listens(address: Address) -> None:
 
 def started(start_usher: StartUsher, **environ: str) -> UsherProcess:
     """Return a service that is ready."""
-    usher = start_usher("serve", USHER_SECRET=SECRET, **environ)
+    usher = start_usher("serve", USHER_SECRET=SECRET, USHER_POLICIES_GATE="off", **environ)
     usher.wait_until_ready()
     return usher
 

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from tests.integration.installations import clean_environ
+from tests.integration.leaks import leaks, secrets_in
+from usher.adapters.decision_files import files_of
 
 # Far beyond what anything here takes: only a hang gets there.
 PATIENCE_SECONDS = 60.0
@@ -59,17 +62,20 @@ class Said:
     """What a stream has said so far, read by a thread of its own."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._text = ""
+        self._lines: list[str] = []
         self._ended = False
         self._changed = threading.Condition()
+        self._may_read = threading.Event()
+        self._may_read.set()
         self._stream = stream
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         for line in self._stream:
+            self._may_read.wait()
             with self._changed:
-                self._text += line.decode("utf-8")
+                self._lines.append(line.decode("utf-8"))
                 self._changed.notify_all()
         self._stream.close()
         with self._changed:
@@ -83,6 +89,20 @@ class Said:
             assert wanted in self._text, f"waited for {wanted!r}, got:\n{self._text}"
             return self._text
 
+    def hang(self) -> None:
+        """Read nothing any more, as a supervisor that hangs, until `go_on`."""
+        self._may_read.clear()
+
+    def go_on(self) -> None:
+        """Read again."""
+        self._may_read.set()
+
+    @property
+    def _text(self) -> str:
+        if len(self._lines) > 1:
+            self._lines = ["".join(self._lines)]
+        return self._lines[0] if self._lines else ""
+
     def whole(self) -> str:
         """Wait for the end; return everything."""
         self._reader.join(PATIENCE_SECONDS)
@@ -94,6 +114,10 @@ class UsherProcess:
     """A running `usher serve` or `usher demo`."""
 
     def __init__(self, command: Sequence[str | Path], folder: Path, **environ: str) -> None:
+        self._command = command
+        self.secrets = secrets_in(environ, folder)
+        # File systems keep time more coarsely than clocks do.
+        self._started = time.time() - 1
         self.process = subprocess.Popen(
             command,
             cwd=folder,
@@ -149,12 +173,20 @@ class UsherProcess:
         return self.end()
 
     def clear_away(self) -> None:
-        """End whatever is left, however the test ended."""
+        """End whatever is left, however the test ended. Fails if a secret stands in anything that it said or wrote.
+
+        `secrets` are those it was started with; a test adds what else must not get out, a token for example.
+        """
         with suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait(PATIENCE_SECONDS)
-        self.out.whole()
-        self.err.whole()
+        for stream in (self.out, self.err):
+            stream.go_on()
+        said = {"standard output": self.out.whole().encode(), "standard error": self.err.whole().encode()}
+        if "init" in map(str, self._command):
+            said.pop("standard output")  # there `usher init` shows the secret it made, and nowhere else
+        found = leaks(said, self.folder, self.secrets | secrets_in({}, self.folder), since=self._started)
+        assert found == [], found
 
     def decisions(self) -> list[dict[str, object]]:
         """Return what is on record in the working directory, but for what shadow policies would have done."""
@@ -163,8 +195,7 @@ class UsherProcess:
 
     def decision_log_text(self) -> str:
         """Return the decision log as it stands on the disk."""
-        (file,) = self.folder.glob("decisions.*.jsonl")
-        return file.read_text(encoding="utf-8")
+        return "".join(file.path.read_text(encoding="utf-8") for file in files_of(self.folder / "decisions.jsonl"))
 
 
 class Caller:

@@ -1,37 +1,35 @@
-"""The decision log: one JSON object a line, in one file per process, given to the system before the answer leaves.
+"""The decision log: one JSON object a line, in this process' own files, given to the system before the answer leaves.
 
-Owns the file, its name and what happens when it cannot be written. Knows nothing of redaction but whom to ask.
-All worker threads append; a lock around one unbuffered write keeps lines whole and a torn one apart from the next. The
-write releases the interpreter lock, so others decide meanwhile. Nothing is forced to the disk: what the system holds
-survives the end of this process, not a power cut.
+Owns what a line is, and what happens when it cannot be written. Knows nothing of redaction but whom to ask; the file is
+`DecisionFile`'s. All worker threads append; a lock around one unbuffered write keeps lines whole and a torn one apart
+from the next. The write releases the interpreter lock, so others decide meanwhile. Nothing is forced to the disk: what
+the system holds survives the end of this process, not a power cut.
 """
 
-import errno
 import json
-import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from usher.adapters.decision_expiry import Expiry
+from usher.adapters.decision_file import DecisionFile, Rotation, reason_of
 from usher.adapters.redaction import Redactor
 from usher.answer.decision_line import account, in_clear
 from usher.answer.record import DecisionRecord
 from usher.errors import UsherError
 
-# Windows translates line ends and hands descriptors to children unless told not to.
-_FLAGS: Final = (
-    os.O_RDWR
-    | os.O_APPEND
-    | os.O_CREAT
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NOINHERIT", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+_DAY_SECONDS: Final = 86_400.0
+_HOUR_SECONDS: Final = 3_600.0
+MAX_LINE_BYTES: Final = 262_144
+"""A line of Okta's sample has 4 KiB; one that would be longer than this is written without its longest field."""
+_MAY_GO: Final = ("input", "faults", "subject", "lookups", "application", "commands", "remembered", "claims")
 
 
 class DecisionLogError(UsherError):
@@ -42,11 +40,26 @@ class DecisionLogError(UsherError):
         super().__init__(f"{path}: the decision log cannot be written: {reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How large and how old a file gets, and how long it is kept; 0 is without end."""
+
+    rotate_bytes: int = 0
+    rotate_hours: int = 0
+    keep_days: int = 0
+
+    @property
+    def rotation(self) -> Rotation:
+        """When the next file begins: also when this one could be deleted if nothing were written to it."""
+        ages = (self.rotate_hours * _HOUR_SECONDS, self.keep_days * _DAY_SECONDS)
+        return Rotation(self.rotate_bytes, min((age for age in ages if age), default=0.0))
+
+
 class DecisionLog:
     """Appends decision records to this process' file; a record that cannot be kept is counted, and the next one tried.
 
     `stem` is the path from the settings; without a redactor values are written in clear. `on_loss` is called once for
-    each record or field that is lost.
+    each record or field that is lost. `clock` gives seconds since 1970; `started` is the moment in the first name.
     """
 
     def __init__(
@@ -55,17 +68,26 @@ class DecisionLog:
         redactor: Redactor | None,
         on_loss: Callable[[], None],
         *,
+        keeping: Keeping | None = None,
         started: datetime | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path: Final = _process_file(stem, started or datetime.now(UTC))
+        keeping = keeping or Keeping()
+        self._file: Final = DecisionFile(stem, keeping.rotation, started.timestamp() if started else clock(), clock)
+        self._expiry: Final = Expiry(stem, keeping.keep_days * _DAY_SECONDS, clock)
         self._redactor = redactor
         self._on_loss = on_loss
         self._encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
         self._lock: Final = threading.Lock()
-        self._descriptor: int | None = None
         self._failing = False
+        self._stuck = False
         self._closed = False
         self._losses = 0
+
+    @property
+    def path(self) -> Path:
+        """The file that is written to now."""
+        return self._file.path
 
     @property
     def losses(self) -> int:
@@ -73,12 +95,13 @@ class DecisionLog:
         return self._losses
 
     def open(self) -> None:
-        """Open the file now instead of at the first record; raises `DecisionLogError`."""
+        """Open the file now instead of at the first record, and delete old ones; raises `DecisionLogError`."""
         with self._lock:
             try:
-                self._opened()
+                self._file.begin()
             except OSError as error:
-                raise DecisionLogError(self.path, _reason(error)) from None
+                raise DecisionLogError(self.path, reason_of(error)) from None
+        self._expiry.begin(self.path)
 
     def redact_with(self, redactor: Redactor | None) -> None:
         """Redact the records to come otherwise; one assignment, so any thread may be writing."""
@@ -103,53 +126,50 @@ class DecisionLog:
         """Close the file; a record that comes later is lost and counted."""
         with self._lock:
             self._closed = True
-            self._drop_descriptor()
+            self._file.close()
+        self._expiry.end()
 
     def _line(self, record: DecisionRecord) -> tuple[bytes, tuple[str, ...]]:
         line = account(record)
-        if self._redactor is None:
+        dropped: tuple[str, ...] = ()
+        redactor = self._redactor
+        if redactor is None:
             line |= in_clear(record)
-            return self._encode(line).encode("ascii") + b"\n", ()
-        personal, dropped = self._redactor.redacted(record)
-        line |= personal
+        else:
+            line["key"] = redactor.key_id
+            personal, dropped = redactor.redacted(record)
+            line |= personal
+        encoded = self._encoded(line, dropped)
+        cut = dropped
+        # APPSEC: a sender could fill the disk, as hashes are longer than what they stand for. The longest field goes,
+        # so that what a sender made long takes nothing else with it.
+        while len(encoded) > MAX_LINE_BYTES and (there := [name for name in _MAY_GO if line.get(name)]):
+            longest = max(there, key=lambda name: len(self._encode(line[name])))
+            del line[longest]
+            cut = (*cut, longest)
+            encoded = self._encoded(line, cut)
+        return encoded, dropped
+
+    def _encoded(self, line: dict[str, object], dropped: tuple[str, ...]) -> bytes:
         if dropped:
             line["dropped"] = list(dropped)
         # Escaping all but ASCII keeps a line a line for every reader, and half a surrogate pair writable.
-        return self._encode(line).encode("ascii") + b"\n", dropped
+        return self._encode(line).encode("ascii") + b"\n"
 
     def _write(self, line: bytes) -> str | None:
         """Write one line; return why that failed, or None."""
         with self._lock:
             if self._closed:
                 return "closed"
+            before = self._file.path
             try:
-                if os.write(self._opened(), line) == len(line):
-                    return None
-                # Only a full disk takes half a line; opening the file again ends it before the next begins.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - joins the way of all failures
+                self._file.write(line)
             except OSError as error:
-                self._drop_descriptor()
-                return _reason(error)
-
-    def _opened(self) -> int:
-        """Return the descriptor, opening the file if need be; a torn last line of before gets its end."""
-        if self._descriptor is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # APPSEC: hashes of people are nobody else's business; Windows inherits the folder's rights.
-            descriptor = os.open(self.path, _FLAGS, 0o600)
-            try:
-                _end_torn_line(descriptor)
-            except OSError:
-                os.close(descriptor)
-                raise
-            self._descriptor = descriptor
-        return self._descriptor
-
-    def _drop_descriptor(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            with suppress(OSError):
-                os.close(descriptor)
+                return reason_of(error)
+            is_another_file = self._file.path is not before
+        if is_another_file:
+            self._expiry.begin(self.path)
+        return None
 
     def _lose(self) -> None:
         with self._lock:
@@ -158,30 +178,19 @@ class DecisionLog:
             self._on_loss()
 
     def _tell(self, failure: str | None) -> None:
-        """Say once that records are lost, and once that they no longer are."""
-        if self._failing == (failure is not None):
+        """Say once that records are lost, and once that they no longer are; once that a file goes on beyond its end."""
+        trouble = self._file.trouble
+        if self._failing == (failure is not None) and self._stuck == bool(trouble):
             return
-        self._failing = failure is not None
         log = structlog.get_logger(__name__)
         with suppress(Exception):
-            if failure is not None:
-                log.error("decision_log_failed", file=str(self.path), reason=failure)
-            else:
-                log.warning("decision_log_recovered", file=str(self.path), losses=self._losses)
-
-
-def _process_file(stem: Path, started: datetime) -> Path:
-    """Return this process' file: `decisions.jsonl` becomes `decisions.20260301T090000Z-4711.jsonl`."""
-    return stem.with_name(f"{stem.stem}.{started:%Y%m%dT%H%M%SZ}-{os.getpid()}{stem.suffix}")
-
-
-def _end_torn_line(descriptor: int) -> None:
-    if os.lseek(descriptor, 0, os.SEEK_END) == 0:
-        return
-    os.lseek(descriptor, -1, os.SEEK_END)
-    if os.read(descriptor, 1) != b"\n":
-        os.write(descriptor, b"\n")
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
+            if self._stuck != bool(trouble):
+                self._stuck = bool(trouble)
+                if trouble:
+                    log.warning("decision_log_not_rotated", file=str(self.path), reason=trouble)
+            if self._failing != (failure is not None):
+                self._failing = failure is not None
+                if failure is not None:
+                    log.error("decision_log_failed", file=str(self.path), reason=failure)
+                else:
+                    log.warning("decision_log_recovered", file=str(self.path), losses=self._losses)

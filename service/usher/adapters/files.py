@@ -5,7 +5,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+# Windows translates line ends unless told not to.
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_EVERYBODYS: Final = 0o666
+_OWN: Final = 0o600
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -15,11 +20,14 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Lend a file that takes another's place when the block ends, and that is gone when an exception ends it."""
+def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Lend a file that takes another's place when the block ends, and that is gone when an exception ends it.
+
+    A private one can be read by its owner alone, on Windows by whom its folder admits; others go by the umask.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        with beside.open("xb") as file:
+        with os.fdopen(os.open(beside, _NEW, _OWN if private else _EVERYBODYS), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -1,11 +1,13 @@
 """The redaction key: what makes hashes in the decision log joinable for us and unreadable for everybody else.
 
-Owns its file in the state folder, created on first use. Called at start; processes that start at once end with the same
-key. APPSEC: the key is never printed and never part of an error's text.
+Owns its file in the state folder, created on first use, and the public name of a key. Called at start; processes that
+start at once end with the same key. APPSEC: the key is never printed and never part of an error's text.
 """
 
+import hashlib
 import os
 import secrets
+import stat
 import time
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,7 @@ from usher.errors import UsherError
 
 FILE_NAME: Final = "redaction.key"
 KEY_BYTES: Final = 32
+_ID_BYTES: Final = 4
 _FILE_BYTES: Final = 2 * KEY_BYTES + 1
 _WAIT_SECONDS: Final = 2.0
 _STEP_SECONDS: Final = 0.01
@@ -37,6 +40,31 @@ def redaction_key(state_folder: Path) -> bytes:
         return _read(path)
     except OSError as error:
         raise KeyFileError(path, f"cannot be read or created: {error.strerror or type(error).__name__}") from None
+
+
+def existing_key(state_folder: Path) -> bytes | None:
+    """Return the key of this state folder, None where there is none; creates nothing. Raises `KeyFileError`."""
+    path = state_folder / FILE_NAME
+    try:
+        return _read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise KeyFileError(path, f"cannot be read: {error.strerror or type(error).__name__}") from None
+
+
+def key_id(key: bytes) -> str:
+    """Return what a key is called in the log: eight hexadecimal digits from which nothing about it can be told."""
+    return hashlib.blake2b(key=key, digest_size=_ID_BYTES, person=b"key-id").hexdigest()
+
+
+def is_readable_by_others(state_folder: Path) -> bool:
+    """Say whether everybody on this machine can read the key; mode bits mean nothing on Windows."""
+    try:
+        mode = (state_folder / FILE_NAME).stat().st_mode
+    except OSError:
+        return False
+    return os.name == "posix" and bool(mode & stat.S_IROTH)
 
 
 def _create(path: Path) -> None:

@@ -13,11 +13,13 @@ from prometheus_client import (
     Gauge,
     Histogram,
     Info,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 
 from usher.adapters.store_metrics import FAILED, StoreMetrics, failed_claims
+from usher.adapters.trouble_metrics import TroubleMetrics
 from usher.answer.record import DecisionRecord
 from usher.domain.decision import ClaimTrace, Outcome, Verdict
 
@@ -149,15 +151,22 @@ class Metrics:
             buckets=BUCKETS_SECONDS,
             registry=self._registry,
         )
+        self._troubles: Final = TroubleMetrics(self._registry)
         self.shadows: Final = ShadowMetrics(self._registry)
         self.stores: Final = StoreMetrics(self._registry)
         self.reloads: Final = ReloadMetrics(self._registry, revision)
-        build = Info("usher_build", "The version that runs.", registry=self._registry)
-        build.info({"version": version})
-        # An alert on a rate needs the series to be there before the first call ends so.
+        self._tell_of_the_process(version)
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Show what an alert on a rate needs to be there before the first call ends so."""
         self._requests.begin_at_zero(*(outcome.value for outcome in Outcome))
         self._claims.begin_at_zero(GRANTED, EXHAUSTED, FAILED)
         self._unauthenticated.begin_at_zero("missing", "wrong")
+
+    def _tell_of_the_process(self, version: str) -> None:
+        Info("usher_build", "The version that runs.", registry=self._registry).info({"version": version})
+        ProcessCollector(registry=self._registry)  # Linux only: elsewhere it tells nothing
 
     def decided(self, record: DecisionRecord) -> None:
         """Count one decision with its rules, conflicts and errors."""
@@ -179,6 +188,7 @@ class Metrics:
         if failed := failed_claims(record):
             self._claims.child(FAILED).inc(failed)
         self.stores.decided(record)
+        self._troubles.decided(record)
         if collisions := sum(kept.collision for kept in record.remembered):
             self._collisions.inc(collisions)
 
@@ -190,13 +200,18 @@ class Metrics:
         """Count one refused credential."""
         self._unauthenticated.child(reason).inc()
 
-    def replayed(self) -> None:
-        """Count an answer that was given again."""
+    def replayed(self, decision_id: str) -> None:
+        """Count an answer that was given again; the id would be a series of its own."""
+        del decision_id
         self._replays.inc()
 
     def lost(self) -> None:
         """Count a record or a field that the decision log lost."""
         self._losses.inc()
+
+    def log_lost(self) -> None:
+        """Count a line that the service log lost."""
+        self._troubles.log_lost()
 
     def exposition(self) -> tuple[bytes, str]:
         """Return all metrics in Prometheus' text format, and its content type."""

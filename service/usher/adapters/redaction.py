@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from usher.adapters.keys import key_id
 from usher.answer import decision_line
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
@@ -34,6 +35,7 @@ class Redactor:
 
     `public_user` and `public_app_user` are the attributes whose profile schema says `x-sensitivity: none`;
     `lookup_names` are the attributes and namespaces that may stand readable in a look-up: a policy may compute others.
+    `key_id` tells lines under one key from those under another.
     """
 
     __slots__ = (
@@ -47,6 +49,7 @@ class Redactor:
         "_number",
         "_source",
         "_text",
+        "key_id",
     )
 
     def __init__(
@@ -57,6 +60,7 @@ class Redactor:
         public_app_user: frozenset[str],
         lookup_names: frozenset[str] = frozenset(),
     ) -> None:
+        self.key_id: Final = key_id(key)
         # `person` keeps the types apart: the text "1" and the number 1 have different hashes.
         self._text: Final = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=b"text")
         self._number: Final = hashlib.blake2b(key=key, digest_size=_HASH_BYTES, person=b"number")
@@ -96,6 +100,10 @@ class Redactor:
             except Exception:  # noqa: BLE001 - APPSEC: whatever fails, the value must not get out another way
                 dropped.append(name)
         return line, tuple(dropped)
+
+    def hashed(self, value: object) -> object:
+        """Return what stands in the log for a personal value."""
+        return self._hidden(value, {})
 
     def _request(self, user: Step, app_user: Step) -> Step:
         """Return the step for a whole request; every member that is not named here is hidden."""

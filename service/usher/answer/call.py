@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from usher.answer.record import DecisionRecord, judgement
+from usher.domain.bounded import bounded
 from usher.domain.command import Command
 from usher.domain.decision import Decision, Outcome
 from usher.domain.request import ImportRequest
@@ -23,6 +24,10 @@ _NOTHING_WITHIN: Final[Mapping[str, float]] = {}
 
 class OutOfTimeError(UsherError):
     """The deadline passed before an answer was ready."""
+
+
+class WaitedTooLongError(UsherError):
+    """The call was in the queue for longer than it may be."""
 
 
 class Call:
@@ -41,9 +46,10 @@ class Call:
         "request",
         "revision",
         "stages",
+        "waited_seconds",
     )
 
-    def __init__(self, now: int, arrived: float, deadline: float) -> None:
+    def __init__(self, now: int, arrived: float, deadline: float, *, waited_seconds: float = 0.0) -> None:
         """`now` in nanoseconds since 1970; `arrived` and `deadline` are `time.monotonic()` in seconds."""
         self.decision_id = _decision_id(now)
         self.now = now
@@ -51,6 +57,7 @@ class Call:
         self.deadline = deadline
         self.stages: dict[str, float] = {}
         self._last = arrived
+        self.waited_seconds = waited_seconds
         self.revision = ""
         self.policies: PolicySet | None = None
         self.input: object = None
@@ -70,6 +77,11 @@ class Call:
         if time.monotonic() >= self.deadline:
             raise OutOfTimeError("the deadline passed")
 
+    def check_wait(self, limit_seconds: float) -> None:
+        """Raise `WaitedTooLongError` when the call, just taken up, has waited for longer."""
+        if self.waited_seconds > limit_seconds:
+            raise WaitedTooLongError("no worker was free for too long")
+
     def record(
         self,
         outcome: Outcome,
@@ -77,6 +89,7 @@ class Call:
         decision: Decision | None = None,
         commands: tuple[Command, ...] = (),
         faults: tuple[str, ...] = (),
+        cause: str = "",
     ) -> DecisionRecord:
         """Return what this call leaves on record."""
         request, decided = self.request, decision or self.decision
@@ -84,8 +97,8 @@ class Call:
         return DecisionRecord(
             decision_id=self.decision_id,
             timestamp=_rfc3339(self.now),
-            event_id=request.event_id if request else _event_id(self.input),
-            application=request.application if request else {},
+            event_id=bounded(request.event_id if request else _event_id(self.input)),
+            application=_bounded(request.application) if request else {},
             subject=decided.subject if decided else subject,
             revision=self.revision,
             input=self.input if self.input_bytes <= MAX_RECORDED_BYTES else None,
@@ -94,6 +107,8 @@ class Call:
             outcome=outcome,
             milliseconds=_milliseconds(time.monotonic() - self.arrived),
             stages={stage: _milliseconds(seconds) for stage, seconds in self.stages.items()},
+            cause=cause,
+            waited_seconds=self.waited_seconds,
             # What was decided stands, even if its answer never left: a committed claim is not given back.
             **judgement(decided),
         )
@@ -111,6 +126,10 @@ def _rfc3339(now: int) -> str:
 def _event_id(body: object) -> str:
     event_id = body.get("eventId") if isinstance(body, Mapping) else None
     return event_id if isinstance(event_id, str) else ""
+
+
+def _bounded(application: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: bounded(value) if isinstance(value, str) else value for name, value in application.items()}
 
 
 def _milliseconds(seconds: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from usher.answer import wire
-from usher.answer.call import Call, OutOfTimeError
+from usher.answer.call import Call, OutOfTimeError, WaitedTooLongError
 from usher.answer.debug_context import cut_text, debug_context
 from usher.answer.okta_error import ErrorCause, error_body, error_object
 from usher.answer.own_answer import checked_bytes
@@ -45,12 +45,13 @@ class OutsideFaultError(UsherError):
 class AnswerOptions:
     """How the line answers what is not simply decided.
 
-    `deadline_seconds` counts from the arrival of the body; `undecided` is the answer when there is none in time. A
-    held row is
-    answered with an error, or created with the attributes in `quarantine` (Okta attribute → value).
+    `deadline_seconds` and `queue_seconds`, which a call may wait to be taken up, count from the arrival of the body;
+    `undecided` is the answer when there is none in time. A held row is answered with an error, or created with the
+    attributes in `quarantine` (Okta attribute → value).
     """
 
     deadline_seconds: float = 2.0
+    queue_seconds: float = 1.5
     undecided: Literal["error", "default"] = "error"
     hold: Literal["error", "quarantine"] = "error"
     quarantine: Mapping[str, object] = field(default_factory=dict)
@@ -77,9 +78,13 @@ class AnswerLine:
     shadow: Shadow | None = None
     clock: Clock = time.time_ns
 
-    def answer(self, body: bytes, arrived: float) -> Reply:
-        """Answer one call; `arrived` is the `time.monotonic()` at which the body was complete. Never raises."""
-        call = Call(self.clock(), arrived, arrived + self.options.deadline_seconds)
+    def answer(self, body: bytes, arrived: float, taken_up: float | None = None) -> Reply:
+        """Answer one call. Never raises.
+
+        By `time.monotonic()` its body was complete at `arrived`, and it was taken up at `taken_up`, now if not said.
+        """
+        waited = (time.monotonic() if taken_up is None else taken_up) - arrived
+        call = Call(self.clock(), arrived, arrived + self.options.deadline_seconds, waited_seconds=waited)
         try:
             return self._answer(body, call)
         except Exception as error:  # noqa: BLE001 - a call without an answer creates a duplicate person
@@ -98,8 +103,9 @@ class AnswerLine:
         call.policies = policies
         key = self.replay.key(body, policies.revision)
         if (known := self.replay.find(key)) is not None:
-            self.meter.replayed()
+            self.meter.replayed(known.decision_id or "")
             return replace(known, replayed=True)
+        call.check_wait(self.options.queue_seconds)
         try:
             call.input = wire.parse(body)
             call.input_bytes = len(body)
@@ -176,9 +182,10 @@ class AnswerLine:
         """Answer what could not be decided. Nothing here may depend on what failed."""
         with suppress(Exception):
             self.on_fault(call.decision_id, error)
+        cause = _cause_of(error)
         with suppress(Exception):
-            self._record(call.record(Outcome.UNDECIDED))
-        body = b"{}" if self.options.undecided == "default" else error_body(UNDECIDED_SUMMARY, [_cause_of(error)])
+            self._record(call.record(Outcome.UNDECIDED, cause=cause.reason))
+        body = b"{}" if self.options.undecided == "default" else error_body(UNDECIDED_SUMMARY, [cause])
         return Reply(200, body, call.decision_id, Outcome.UNDECIDED)
 
     def _record(self, record: DecisionRecord) -> None:
@@ -209,6 +216,8 @@ def _invalid_summary(body: object) -> str:
 
 
 def _cause_of(error: Exception) -> ErrorCause:
+    if isinstance(error, WaitedTooLongError):
+        return ErrorCause("Too many calls were waiting.", "queue", "body", "$")
     if isinstance(error, OutOfTimeError) or (isinstance(error, BudgetExceeded) and error.code == "deadline"):
         return ErrorCause("There was not enough time.", "deadline", "body", "$")
     if isinstance(error, BudgetExceeded):

@@ -47,7 +47,8 @@ class DecisionRecord:
     `timestamp` is RFC 3339 in UTC with milliseconds; `faults` are schema faults as `path: code`, for `invalid` only.
     `stages` maps the stages that were passed, in order, to milliseconds. `ending` is None when no policy was asked. An
     undecided call keeps what was decided before it failed: claims stand. `shadow`: what the shadow policies would have
-    done, of which nothing was answered.
+    done, of which nothing was answered. `cause`: why the call ended undecided, as the code in its answer.
+    `waited_seconds`: from the arrival of the body until a worker took the call up, part of `milliseconds`.
     """
 
     decision_id: str
@@ -73,6 +74,8 @@ class DecisionRecord:
     lookups: tuple[Lookup, ...] = ()
     debug: Mapping[str, object] = field(default_factory=dict)
     shadow: bool = False
+    cause: str = ""
+    waited_seconds: float = 0.0
 
     @property
     def is_ownerless(self) -> bool:
@@ -111,5 +114,5 @@ class Meter(Protocol):
     def decided(self, record: DecisionRecord) -> None:
         """Count one decision with its rules, conflicts and errors."""
 
-    def replayed(self) -> None:
+    def replayed(self, decision_id: str) -> None:
         """Count an answer that was given again."""

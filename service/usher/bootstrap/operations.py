@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from usher.bootstrap.keeper import Keeper
 from usher.bootstrap.pulse import Pulse
-from usher.bootstrap.store_health import StoreWatch
 from usher.domain.place import Problem
 from usher.settings import PolicySettings
 from usher.web.operations import Readiness
@@ -22,6 +21,19 @@ from usher.web.operations import Readiness
 MAX_PROBLEMS: Final = 100
 _PATIENCE_SECONDS: Final = 10.0
 """Beyond the gate's own time: reading, compiling and settling."""
+
+
+class Watch(Protocol):
+    """Something that calls depend on: a store, the issuer's keys. Asked on the operations threads."""
+
+    def facts(self) -> Mapping[str, object]:
+        """Return what `/status` tells of it, as JSON values."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls can rely on it."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,10 +44,10 @@ class OperationsView:
     keeper: Keeper
     settings: PolicySettings
     pulse: Pulse
-    decision_log: str
+    decision_log: Callable[[], str]
     losses: Callable[[], int]
     metrics: Callable[[], tuple[bytes, str]]
-    stores: Mapping[str, StoreWatch]
+    watches: Mapping[str, Watch]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
     asking: threading.Lock = field(default_factory=threading.Lock)
@@ -50,7 +62,7 @@ class OperationsView:
             "policies": self._policies_are_fine(),
             "deciding": self.pulse.is_healthy,
             "accepting": not self.draining,
-            **{name: store.is_ready for name, store in self.stores.items()},
+            **{name: watch.is_ready for name, watch in self.watches.items()},
         }
         return Readiness(all(checks.values()), checks)
 
@@ -60,8 +72,8 @@ class OperationsView:
             "version": self.version,
             "started": _rfc3339(self.started),
             "policies": self._policies(),
-            "decisionLog": {"file": self.decision_log, "losses": self.losses()},
-            **{name: dict(store.facts()) for name, store in self.stores.items()},
+            "decisionLog": {"file": self.decision_log(), "losses": self.losses()},
+            **{name: dict(watch.facts()) for name, watch in self.watches.items()},
             "readiness": dict(self.readiness().checks),
         }
 

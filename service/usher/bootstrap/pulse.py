@@ -13,6 +13,8 @@ import structlog
 from usher.answer.record import DecisionRecord, Meter
 from usher.domain.decision import Outcome
 
+QUEUE: Final = "queue"
+"""The cause of a call that waited too long to be begun."""
 WARN_SECONDS: Final = 60.0
 """How often at most it is said that rows come without an id of their own."""
 UNREADY_SECONDS: Final = 10.0
@@ -32,7 +34,9 @@ class Pulse:
         """Remember the outcome and count it."""
         if record.is_ownerless:
             self._warn(record)
-        if record.outcome is Outcome.UNDECIDED:
+        if record.cause == QUEUE:
+            pass  # too many calls are no fault of this service's, and fewer instances would help nobody
+        elif record.outcome is Outcome.UNDECIDED:
             self._undecided_at = self._clock()
         elif self._undecided_at is not None:
             self._undecided_at = None
@@ -44,9 +48,9 @@ class Pulse:
             self._warned_at = now
             structlog.get_logger(__name__).warning("row_without_subject", decision_id=record.decision_id)
 
-    def replayed(self) -> None:
+    def replayed(self, decision_id: str) -> None:
         """Count a repeated answer."""
-        self._meter.replayed()
+        self._meter.replayed(decision_id)
 
     @property
     def is_healthy(self) -> bool:

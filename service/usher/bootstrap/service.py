@@ -3,9 +3,10 @@
 Owns the wiring of `usher serve` and nothing that runs per request. Main thread only.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,28 +14,33 @@ from typing import Final
 
 import structlog
 
-from usher.adapters.decision_log import DecisionLog
+from usher.adapters.decision_log import DecisionLog, Keeping
+from usher.adapters.keys import is_readable_by_others
 from usher.adapters.metrics import Metrics
 from usher.adapters.redaction import Redactor
+from usher.adapters.service_log import in_the_background
 from usher.adapters.watching import hints
 from usher.answer.line import AnswerLine, AnswerOptions
 from usher.answer.replay import ReplayStore
 from usher.answer.shadow import Shadow
 from usher.bootstrap.anonymity import redactor_of
+from usher.bootstrap.authentication import doors
 from usher.bootstrap.first_set import FirstSet, first_set
 from usher.bootstrap.in_force import PoliciesInForce
 from usher.bootstrap.keeper import Keeper
 from usher.bootstrap.looks import Folders
-from usher.bootstrap.opened_stores import OpenedStores, opened_stores
-from usher.bootstrap.operations import OperationsView
+from usher.bootstrap.opened_stores import opened_stores
+from usher.bootstrap.operations import OperationsView, Watch
 from usher.bootstrap.policies import folder_of, limits_of, schemas_of
 from usher.bootstrap.pulse import Pulse
 from usher.bootstrap.schemas import Schemas, load_schemas
+from usher.bootstrap.telling import access_of, meter_of
 from usher.engine import PolicySet, Stores
-from usher.errors import fault_place
-from usher.settings import LoadedSettings, PolicySettings, ServerSettings, Settings, read_secrets
+from usher.errors import UsherError, fault_place
+from usher.settings import LoadedSettings, PolicySettings, ServerSettings, Settings
+from usher.web.access import AccessLog
 from usher.web.app import create_hook_app, create_operations_app
-from usher.web.auth import Authentication, HeaderAuthentication, NoAuthentication
+from usher.web.auth import Authentication
 from usher.web.serving import Listener, ListenerOptions
 
 _JOIN_SECONDS: Final = 2.0
@@ -65,25 +71,28 @@ def built_service(
     """
     settings = loaded.settings
     # APPSEC: secrets first: a service that would let everybody in must not even open its files.
-    authentication = _authentication(loaded, environ, authenticated=authenticated)
+    guarded = doors(loaded, environ, authenticated=authenticated)
     folders = folders_of(loaded)
     schemas = load_schemas(folders.schemas)
     first = first_set(loaded, schemas, folders)
     policy_set = first.in_force()
     metrics = Metrics(version=metadata.version("okta-usher"), revision=policy_set.revision)
-    with _opened_log(loaded, policy_set, metrics) as decision_log, opened_stores(loaded, metrics.stores) as opened:
-        policies, pulse = first.in_force, Pulse(metrics)
+    with (
+        in_the_background(metrics.log_lost) as events,
+        _opened_log(loaded, policy_set, metrics) as decision_log,
+        opened_stores(loaded, metrics.stores) as opened,
+    ):
+        policies, pulse = first.in_force, Pulse(meter_of(settings.logging, metrics, events))
+        access = access_of(settings.logging, events)
         keeper = _keeper(loaded, schemas, first, folders, decision_log, metrics)
-        view = _view(settings, keeper, pulse, decision_log, metrics, opened)
+        watches: dict[str, Watch] = {**opened.watches, **guarded.watches}
+        view = _view(settings, keeper, pulse, decision_log, metrics, watches)
         shadow = Shadow(decision_log, metrics.shadows, opened.stores, _report_fault, limits_of(settings.cel))
         line = _line(settings, schemas, policies, decision_log, pulse, opened.stores, shadow)
-        hook_app = create_hook_app(
-            line, authentication, refusals=metrics, body_limit_bytes=settings.server.body_limit_bytes
-        )
-        with watching(keeper, settings.policies):
+        with guarded.attended(), watching(keeper, settings.policies):
             yield Service(
-                hook=Listener(hook_app, _hook_options(settings.server), refusals=metrics),
-                operations=Listener(create_operations_app(view, authentication), _operations_options(settings.server)),
+                hook=_hook(line, guarded.hook, settings.server, metrics, access["hook"]),
+                operations=_operations(view, guarded.operations, settings.server, access["operations"]),
                 view=view,
                 policies=policies,
                 first=first,
@@ -95,10 +104,23 @@ def built_service(
 
 @contextmanager
 def _opened_log(loaded: LoadedSettings, policy_set: PolicySet, metrics: Metrics) -> Iterator[DecisionLog]:
-    decision_log = DecisionLog(loaded.settings.decisions.file, _redactor(loaded, policy_set), metrics.lost)
+    settings = loaded.settings.decisions
+    keeping = Keeping(settings.rotate_bytes, settings.rotate_hours, settings.keep_days)
+    decision_log = DecisionLog(settings.file, _redactor(loaded, policy_set), metrics.lost, keeping=keeping)
+    folder = loaded.settings.state.folder
+    if settings.redaction and is_readable_by_others(folder):
+        structlog.get_logger(__name__).warning("redaction_key_readable_by_others", folder=str(folder))
     try:
         decision_log.open()  # an unwritable folder is said at the start, not at the first decision
         yield decision_log
+    except UsherError:
+        # A start that failed leaves no empty file behind; a supervisor tries it again and again.
+        decision_log.close()
+        with suppress(OSError):
+            # Every container's first process has this id, and another may have begun a file of this name.
+            if os.getpid() != 1 and not decision_log.path.stat().st_size:
+                decision_log.path.unlink()
+        raise
     finally:
         decision_log.close()
 
@@ -153,17 +175,17 @@ def _view(
     pulse: Pulse,
     decision_log: DecisionLog,
     metrics: Metrics,
-    opened: OpenedStores,
+    watches: Mapping[str, Watch],
 ) -> OperationsView:
     return OperationsView(
         version=metadata.version("okta-usher"),
         keeper=keeper,
         settings=settings.policies,
         pulse=pulse,
-        decision_log=str(decision_log.path),
+        decision_log=lambda: str(decision_log.path),
         losses=lambda: decision_log.losses,
         metrics=metrics.exposition,
-        stores=opened.watches,
+        watches=watches,
     )
 
 
@@ -185,7 +207,12 @@ def _line(
         meter=pulse,
         replay=ReplayStore(keep_seconds=server.replay_seconds, limit_bytes=server.replay_limit_bytes),
         options=AnswerOptions(
-            server.deadline_seconds, server.undecided, hold.answer, hold.quarantine, limits_of(settings.cel)
+            deadline_seconds=server.deadline_seconds,
+            queue_seconds=server.queue_seconds,
+            undecided=server.undecided,
+            hold=hold.answer,
+            quarantine=hold.quarantine,
+            limits=limits_of(settings.cel),
         ),
         stores=stores,
         on_fault=_report_fault,
@@ -193,17 +220,23 @@ def _line(
     )
 
 
-def _authentication(loaded: LoadedSettings, environ: Mapping[str, str], *, authenticated: bool) -> Authentication:
-    if not authenticated:
-        return NoAuthentication()
-    auth = loaded.settings.auth
-    return HeaderAuthentication(auth.header, read_secrets(auth, environ))
-
-
 def _redactor(loaded: LoadedSettings, policy_set: PolicySet) -> Redactor | None:
     if not loaded.settings.decisions.redaction:
         return None
     return redactor_of(Redactor, loaded, policy_set)
+
+
+def _hook(
+    line: AnswerLine, door: Authentication, server: ServerSettings, metrics: Metrics, access: AccessLog | None
+) -> Listener:
+    app = create_hook_app(line, door, refusals=metrics, body_limit_bytes=server.body_limit_bytes)
+    return Listener(app, _hook_options(server), refusals=metrics, access=access)
+
+
+def _operations(
+    view: OperationsView, door: Authentication, server: ServerSettings, access: AccessLog | None
+) -> Listener:
+    return Listener(create_operations_app(view, door), _operations_options(server), access=access)
 
 
 def _hook_options(server: ServerSettings) -> ListenerOptions:

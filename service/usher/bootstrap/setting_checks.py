@@ -1,9 +1,10 @@
-"""What settings say about attributes and in CEL, held against profile schemas and language: no room knows both.
+"""What settings say about attributes, in CEL and of the machine, held against what these can do: no room knows both.
 
 Owns these checks and their codes. Main thread.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from usher.cel import CompileError
 from usher.domain.place import Place, Problem
@@ -11,6 +12,18 @@ from usher.domain.suggestions import did_you_mean
 from usher.engine import Profiles
 from usher.engine.subject import subject_of
 from usher.settings import LoadedSettings, SettingsError
+
+WINDOWS_CONNECTIONS: Final = 500
+"""Python's `select` serves 512 sockets there; listening sockets, a newcomer and the wake-up take some of them."""
+
+
+def check_platform(loaded: LoadedSettings, platform: str) -> None:
+    """Refuse what this platform (`sys.platform`) could not do; raises `SettingsError`."""
+    limit = loaded.settings.server.connection_limit
+    if platform == "win32" and limit > WINDOWS_CONNECTIONS:
+        path = "server.connection_limit"
+        message = f"{path}: {limit} connections are too many for Windows: set at most {WINDOWS_CONNECTIONS}"
+        raise SettingsError((Problem(_place(loaded.origins[path]), "too-many-connections", message),))
 
 
 def check_attributes(loaded: LoadedSettings, profiles: Profiles) -> None:

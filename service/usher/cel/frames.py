@@ -97,6 +97,8 @@ def select_from_name(text: str, field: str, line: int, column: int) -> Run:
             value = mapping.get(field, NOTHING)
             if value.__class__ in PLAIN_CLASSES:  # and so neither absent nor lazy
                 return value
+            if value is not NOTHING:
+                return forced_at(value, line, column)
         return slowly(frame)
 
     return read

@@ -58,7 +58,8 @@ def init_command(folder: Path) -> None:
 
 def _write(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    skipped = shutil.ignore_patterns("__init__.py", "__pycache__", ".*")
+    # The description of the listeners is nothing to edit: no service reads it.
+    skipped = shutil.ignore_patterns("__init__.py", "__pycache__", ".*", "openapi.yaml")
     shutil.copytree(shipped_policies(), folder / "policies", ignore=skipped)
     shutil.copytree(shipped_schemas(), folder / "schemas", ignore=skipped)
     for path, schema in _described(folder / "policies"):

@@ -10,7 +10,6 @@ from typing import get_args
 
 import click
 
-from usher.adapters.files import replacing
 from usher.adapters.sql.ledger_admin import Sought, pages
 from usher.adapters.sql.ledger_export import as_csv, as_spreadsheet
 from usher.adapters.sql.ledger_import import MAX_FAULTS, Imported, import_list
@@ -22,19 +21,18 @@ from usher.cli.group import FINDINGS
 from usher.cli.ledger_options import namespaces_option, require_declared, require_known, sources_option
 from usher.cli.ledger_words import counted
 from usher.cli.options import config_option, set_option, settings_in_force
+from usher.cli.output import output_option, write_out
 from usher.cli.talk import say
 from usher.engine import Namespace
 from usher.errors import UsherError
 
 
 class LedgerFileError(UsherError):
-    """A file cannot be read or written; the text names it and says why."""
+    """A list cannot be read; the text names it and says why."""
 
 
 @click.command("export")
-@click.option(
-    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where it goes, whole or not at all; else stdout."
-)
+@output_option
 @namespaces_option
 @sources_option
 @click.option("--for-spreadsheet", is_flag=True, help="For Excel and its like: no cell is a formula. Not for programs.")
@@ -54,11 +52,7 @@ def export_command(
     with existing_ledger(loaded) as database:
         require_known(sought.namespaces, loaded, database)
         pieces = (as_spreadsheet if for_spreadsheet else as_csv)(pages(database, sought))
-        if output is not None and str(output) != "-":
-            _write(output, pieces)
-            return
-        for piece in pieces:
-            click.echo(piece, nl=False)
+        write_out(output, pieces)
 
 
 @click.command("import")
@@ -102,17 +96,6 @@ def import_command(
     already = f"; {counted(imported.already, 'value')} there already" if imported.already else ""
     skipped = f"; {counted(len(imported.held), 'value')} skipped" if imported.held else ""
     click.echo(f"{counted(imported.added, 'value')} imported{already}{skipped}")
-
-
-def _write(output: Path, pieces: Iterator[bytes]) -> None:
-    if output.exists() and not output.is_file():
-        raise LedgerFileError(f"{output}: no file, so it cannot be replaced; without --output it goes to stdout")
-    try:
-        with replacing(output) as file:
-            for piece in pieces:
-                file.write(piece)
-    except OSError as error:
-        raise LedgerFileError(f"{output}: cannot be written: {error.strerror or type(error).__name__}") from None
 
 
 def _list_file(

@@ -53,7 +53,7 @@ def _ask(loaded: LoadedSettings) -> tuple[int, object]:
     headers = {"Content-Length": "0", **_credential(auth)}
     patience = loaded.settings.policies.gate_seconds + _PATIENCE_SECONDS
     # APPSEC: straight to the listener: a proxy in the environment must not see the secret.
-    connection = http.client.HTTPConnection(_host(server.operations_host), server.operations_port, timeout=patience)
+    connection = http.client.HTTPConnection(reachable(server.operations_host), server.operations_port, timeout=patience)
     try:
         connection.request("POST", RELOAD_PATH, headers=headers)
         response = connection.getresponse()
@@ -76,7 +76,7 @@ def _credential(auth: AuthSettings) -> dict[str, str]:
         raise
 
 
-def _host(host: str) -> str:
+def reachable(host: str) -> str:
     """Return whom to ask: a service that listens everywhere listens here, too."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened to, not opened
 
@@ -90,6 +90,11 @@ def _parsed(body: bytes) -> object:
 
 def _refused(status: int, loaded: LoadedSettings) -> str:
     where = f"{loaded.settings.server.operations_host}:{loaded.settings.server.operations_port}"
+    if status == HTTPStatus.UNAUTHORIZED and loaded.settings.auth.mode == "oauth2":
+        return (
+            f"the service on {where} wants a secret, or an access token, which this command cannot get: name a secret "
+            "in auth.secret_files or auth.secret_variables, for the service too, and start it again"
+        )
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return f"the service on {where} takes another secret than these settings name"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -12,12 +12,14 @@ from usher.adapters.service_log import configure
 from usher.bootstrap.candidates import Verdict
 from usher.bootstrap.first_set import PoliciesRefusedError
 from usher.bootstrap.service import Service, built_service
+from usher.bootstrap.setting_checks import check_platform
 from usher.cli.group import FINDINGS
 from usher.cli.options import config_option, set_option, settings_in_force
 from usher.cli.talk import say
 from usher.settings import LoadedSettings, concerns
 from usher.web.hook import HOOK_PATH
 from usher.web.signals import StopSignal, serve
+from usher.web.sockets import require_free
 
 
 @click.command("serve")
@@ -46,7 +48,12 @@ def run_service(
     announced: Callable[[Service], None],
 ) -> None:
     """Build, serve, drain, close; `announced` is called when the service listens."""
-    sys.setswitchinterval(loaded.settings.server.switch_interval_seconds)
+    server = loaded.settings.server
+    check_platform(loaded, sys.platform)
+    sys.setswitchinterval(server.switch_interval_seconds)
+    # Before anything is opened: a start that cannot listen leaves no ledger and no log behind.
+    require_free("hook", server.host, server.port)
+    require_free("operations", server.operations_host, server.operations_port)
     stop = StopSignal()
     try:
         with stop.installed(), built_service(loaded, environ, authenticated=authenticated) as service:

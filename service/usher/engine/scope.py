@@ -58,8 +58,11 @@ def request_scope(
 def policy_scope(policy: Policy, base: Scope) -> Scope:
     """Return what one policy's expressions see: the request, its constants, and its variables, unevaluated."""
     bindings: dict[str, object] = {**base.bindings, "constants": policy.constants}
+    variables: dict[str, object] = {}
     scope = Scope(bindings, base.budget, base.functions)
-    bindings["variables"] = {name: _lazy(value, scope) for name, value in policy.variables}
+    for name, value in policy.variables:
+        variables[name] = value.value if isinstance(value, Literal) else _Variable(name, value, scope, variables)
+    bindings["variables"] = variables
     return scope
 
 
@@ -70,17 +73,24 @@ def match_scope(policy: Policy, base: Scope) -> Scope:
     return base.with_names(constants=policy.constants)
 
 
-def _lazy(value: Value, scope: Scope) -> object:
-    """Return a literal, or what evaluates a variable at its first use and tells an error's place in the file."""
-    if isinstance(value, Literal):
-        return value.value
-    evaluate = value.expression.evaluate
+class _Variable(Lazy):
+    """A variable that is evaluated at its first use and tells an error's place in the file.
 
-    def compute() -> object:
+    A value takes its place among the variables, so that later uses read it like any other.
+    """
+
+    __slots__ = ("_expression", "_name", "_scope", "_variables")
+
+    def __init__(self, name: str, value: PlacedExpression, scope: Scope, variables: dict[str, object]) -> None:
+        super().__init__(self._evaluated)
+        self._name, self._expression, self._scope, self._variables = name, value, scope, variables
+
+    def _evaluated(self) -> object:
+        scope = self._scope
         try:
-            return evaluate(scope.bindings, budget=scope.budget, functions=scope.functions)
+            value = self._expression.expression.evaluate(scope.bindings, budget=scope.budget, functions=scope.functions)
         except EvaluationError as error:
-            line, column = value.located(error)
+            line, column = self._expression.located(error)
             raise LocatedError(error.kind, error.message, line=line, column=column) from None
-
-    return Lazy(compute)
+        self._variables[self._name] = value
+        return value

@@ -39,7 +39,7 @@ class Kept:
     def decided(self, record: DecisionRecord) -> None:
         """Count nothing."""
 
-    def replayed(self) -> None:
+    def replayed(self, decision_id: str) -> None:
         """Count nothing."""
 
 

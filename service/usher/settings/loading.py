@@ -14,6 +14,7 @@ from typed_settings import load_settings
 from typed_settings.loaders import DictLoader
 
 from usher.domain.place import Place, Problem
+from usher.settings.authenticating import oauth_faults
 from usher.settings.errors import SettingsError
 from usher.settings.layer import Layer
 from usher.settings.layers import (
@@ -108,6 +109,8 @@ def _clashes(settings: Settings, origins: Mapping[str, str]) -> Iterator[Problem
         # A hold that creates the user like any other would be a hold in name only.
         message = 'hold.answer = "quarantine" needs [hold.quarantine]: the attributes that set a held user apart'
         yield Problem(_place(origins, "hold.answer"), "clash", message)
+    for key, message in oauth_faults(settings.auth):
+        yield Problem(_place(origins, f"auth.{key}", "auth.mode"), "clash", message)
 
 
 def _place(origins: Mapping[str, str], *paths: str) -> Place:

@@ -114,6 +114,16 @@ class ServerSettings:
             maximum=_OKTA_WAITS_SECONDS,
         ),
     )
+    queue_seconds: float = field(
+        default=1.5,
+        metadata=about(
+            "seconds from the arrival of the body",
+            "A call that waited longer for a worker is answered undecided at once: what the queue has left it is too "
+            "little for a decision, and those behind it wait less.",
+            minimum=0.01,
+            maximum=_OKTA_WAITS_SECONDS,
+        ),
+    )
     switch_interval_seconds: float = field(
         default=0.0005,
         metadata=about(

@@ -18,9 +18,26 @@ class LoggingSettings:
 
     level: Level = field(
         default="info",
-        metadata=about("choice", "Starts, stops, warnings and failures; single requests stand in the decision log."),
+        metadata=about(
+            "choice", "`info` tells of decisions, starts and stops too, `warning` of what wants to be looked at."
+        ),
     )
     format: Format = field(
         default="console",
         metadata=about("choice", "`console` is for a person at a terminal, `json` for a collector of logs."),
+    )
+    decisions: bool = field(
+        default=True,
+        metadata=about(
+            "true or false",
+            "An event of level info for each decision: ids, outcome, rules that fired, time, and nothing of a profile.",
+        ),
+    )
+    access: bool = field(
+        default=False,
+        metadata=about(
+            "true or false",
+            "An event of level info for each HTTP request, refused ones included, with the caller's address; a proxy "
+            "usually writes the same.",
+        ),
     )

@@ -6,16 +6,14 @@ has no other form. Pure functions.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Literal, get_args, get_origin
 
 from usher.settings.about import About
 from usher.settings.options import Option
 
 SHIPPED: Final = "shipped"
-_NOT_YET_BUILT: Final[Mapping[str, str]] = MappingProxyType({"oauth2": "is not built yet"})
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -99,8 +97,7 @@ def _choice(value: object, allowed: tuple[str, ...]) -> str:
     for choice in allowed:
         if value == choice:
             return choice
-    hint = f' ("{value}" {_NOT_YET_BUILT[value]})' if isinstance(value, str) and value in _NOT_YET_BUILT else ""
-    raise RefusedValueError("must be " + " or ".join(f'"{choice}"' for choice in allowed) + hint)
+    raise RefusedValueError("must be " + " or ".join(f'"{choice}"' for choice in allowed))
 
 
 def _list(value: object, kind: object, about: About, folder: Path) -> tuple[object, ...]:

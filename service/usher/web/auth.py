@@ -25,11 +25,27 @@ class AuthenticationError(UsherError):
 
 
 class Credential(Enum):
-    """What a request's credential is worth."""
+    """What a request's credential is worth; but for `VALID`, its value is the reason that is counted.
+
+    A secret is missing, wrong or valid; all others are said of a token.
+    """
 
     MISSING = "missing"
     WRONG = "wrong"
     VALID = "valid"
+    TOO_LONG = "too-long"
+    MALFORMED = "malformed"
+    WRONG_ALGORITHM = "wrong-algorithm"
+    UNKNOWN_KEY = "unknown-key"
+    NO_KEYS = "no-keys"
+    """The service could not learn whether the issuer has this key: its own fault, not the caller's."""
+    WRONG_SIGNATURE = "wrong-signature"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    WRONG_ISSUER = "wrong-issuer"
+    WRONG_AUDIENCE = "wrong-audience"
+    WRONG_CLIENT = "wrong-client"
+    WRONG_SCOPE = "wrong-scope"
 
 
 class Authentication(Protocol):

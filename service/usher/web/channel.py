@@ -5,26 +5,30 @@ the lingering close that lets such a refusal be read. A channel belongs to its l
 tasks run on worker threads. Checked against waitress 3.0.2 (channel.py, parser.py, task.py).
 """
 
+import re
 import socket
 import time
 from typing import Any, Final
 
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 
-from usher.web.hook import AFTERWARDS, ARRIVED
+from usher.web.access import AccessLog
+from usher.web.hook import AFTERWARDS, ARRIVED, TAKEN_UP
 from usher.web.refusals import Refusals, refusal_body, status_line
 
 # How long the rest of a refused request is read and thrown away, so that its sender gets round to reading the answer.
 LINGER_SECONDS: Final = 2.0
+_CODINGS: Final = re.compile(rb"(?im)^transfer-encoding:([^\r\n]*)")
 
 
 class Hosting:
     """What the channels of one listener share. `draining` is set once, by the loop thread, and read by the workers."""
 
-    def __init__(self, refusals: Refusals) -> None:
+    def __init__(self, refusals: Refusals, access: AccessLog | None = None) -> None:
         self.refusals = refusals
+        self.access = access
         self.draining = False
 
 
@@ -42,6 +46,22 @@ class StampedParser(HTTPRequestParser):  # type: ignore[misc]  # waitress is unt
             self.expect_continue = False
         return consumed
 
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse request line and headers; raises `ParsingError`.
+
+        APPSEC: a request that says its length in two ways ends elsewhere for the proxy than for us, and what the proxy
+        took for its rest would be a request here (RFC 9112, section 6.1). waitress goes by the chunks and serves it.
+        """
+        codings = [value.strip(b" \t").lower() for value in _CODINGS.findall(header_plus)]
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # waitress lets through what int() and urlsplit() say of 5,000 digits and of `http://[`
+            raise ParsingError("a length or a target that cannot be read") from None
+        # HTTP/1.0 has no codings. waitress serves `chunked, chunked`, and takes one without a name for none.
+        is_plain = codings == [b"chunked"] and self.version == "1.1" and "CONTENT_LENGTH" not in self.headers
+        if codings and not is_plain:
+            raise ParsingError("the length is said in two ways")
+
 
 class _ClosesWhenDraining:
     """Tells the client of a stopping listener not to send another request on this connection."""
@@ -56,7 +76,30 @@ class _ClosesWhenDraining:
         return header
 
 
-class RequestTask(_ClosesWhenDraining, WSGITask):  # type: ignore[misc]  # waitress is untyped
+class _TellsOfItself:
+    """Tells the access log, if there is one, of every answer, once.
+
+    An exception ends here in one of two ways: the client has gone and got no answer, or the app has failed, and the
+    task that says so tells of it, unless the answer was under way.
+    """
+
+    channel: Any
+    wrote_header: bool
+
+    def service(self) -> None:
+        has_gone = False
+        try:
+            super().service()  # type: ignore[misc]  # waitress' Task, further on in the order
+        except ClientDisconnected:
+            has_gone = True
+            raise
+        finally:
+            access: AccessLog | None = self.channel.hosting.access
+            if access is not None and self.wrote_header and not has_gone:
+                access.answered(self)
+
+
+class RequestTask(_ClosesWhenDraining, _TellsOfItself, WSGITask):  # type: ignore[misc]  # waitress is untyped
     """Runs the app for one request."""
 
     wrote_header: bool
@@ -66,6 +109,7 @@ class RequestTask(_ClosesWhenDraining, WSGITask):  # type: ignore[misc]  # waitr
         """Return the WSGI environ with the time of arrival in it."""
         environ: dict[str, Any] = super().get_environment()
         environ[ARRIVED] = self.request.arrived
+        environ[TAKEN_UP] = time.monotonic()
         return environ
 
     def service(self) -> None:
@@ -86,7 +130,7 @@ class RequestTask(_ClosesWhenDraining, WSGITask):  # type: ignore[misc]  # waitr
         self.channel.write_soon(header + data)
 
 
-class RefusalTask(_ClosesWhenDraining, ErrorTask):  # type: ignore[misc]  # waitress is untyped
+class RefusalTask(_ClosesWhenDraining, _TellsOfItself, ErrorTask):  # type: ignore[misc]  # waitress is untyped
     """Answers what no app gets to see. APPSEC: waitress' own texts quote the request's headers; these do not."""
 
     def execute(self) -> None:
@@ -97,9 +141,12 @@ class RefusalTask(_ClosesWhenDraining, ErrorTask):  # type: ignore[misc]  # wait
         self.response_headers.append(("Content-Type", "application/json"))
         self.content_length = len(body)
         self.channel.lingers = True
+        # Or waitress would promise to keep the connection of an HTTP/1.0 client that asks for that, beside closing it.
+        self.request.headers["CONNECTION"] = "close"
         self.set_close_on_finish()
         self.channel.hosting.refusals.refused(status)
-        self.write(body)
+        # The method is known unless the request line itself could not be read.
+        self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped

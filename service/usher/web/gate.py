@@ -1,7 +1,7 @@
 """Falcon middleware that settles, before routing, whether a request may go on at all.
 
-Owns the order of the first rows of the design's HTTP table: 413, 401 / 403, 404, 405. Not the media type (`web.hook`).
-Immutable; runs on worker threads.
+Owns the order of the first rows of the design's HTTP table: 413, 401 / 403 / 503, 404, 405. Not the media type
+(`web.hook`). Immutable; runs on worker threads.
 """
 
 from collections.abc import Mapping
@@ -73,6 +73,9 @@ class Gate:
         self._refusals.unauthenticated(credential.value)
         if credential is Credential.MISSING:
             raise falcon.HTTPUnauthorized(challenges=(self._authentication.challenge,))
+        if credential is Credential.NO_KEYS:
+            # The service's own fault; Okta tries once more after a 503, and never after a 403.
+            raise falcon.HTTPServiceUnavailable(retry_after=1)
         raise falcon.HTTPForbidden
 
 

@@ -17,6 +17,8 @@ HOOK_PATH: Final = "/okta/import"
 DECISION_HEADER: Final = "X-Usher-Decision"
 # Where `web.channel` leaves the moment the body was complete (time.monotonic()): the deadline counts from there.
 ARRIVED: Final = "usher.arrived"
+# And when a worker took the request up: what came before is the queue's, what comes after is judging the credential.
+TAKEN_UP: Final = "usher.taken-up"
 # Where `web.channel` looks for what is to be done once the answer has left: a callable that never raises.
 AFTERWARDS: Final = "usher.afterwards"
 _JSON: Final = "application/json"
@@ -25,8 +27,8 @@ _JSON: Final = "application/json"
 class Answers(Protocol):
     """The line, as the hook sees it. Neither method raises; both are called on worker threads, several at once."""
 
-    def answer(self, body: bytes, arrived: float) -> Reply:
-        """Answer one call; `arrived` is the monotonic time at which its body was complete."""
+    def answer(self, body: bytes, arrived: float, taken_up: float) -> Reply:
+        """Answer one call; by `time.monotonic()` its body was complete at `arrived`, a worker free at `taken_up`."""
         ...
 
     def undecided(self) -> Reply:
@@ -49,7 +51,8 @@ class HookResource:
         body = req.stream.read(self._body_limit_bytes + 1)
         if len(body) > self._body_limit_bytes:
             raise falcon.HTTPContentTooLarge
-        reply = self._answers.answer(body, req.env.get(ARRIVED) or time.monotonic())
+        now = time.monotonic()
+        reply = self._answers.answer(body, req.env.get(ARRIVED) or now, req.env.get(TAKEN_UP) or now)
         if reply.status >= HTTPStatus.BAD_REQUEST:
             self._refusals.refused(reply.status)
         put(reply, resp)

@@ -21,7 +21,7 @@ _CAUSES: Final = {
     413: ErrorCause("Body too large", "The body is over this service's limit.", "header", "Content-Length"),
     415: ErrorCause("Wrong media type", "Content-Type must be application/json.", "header", "Content-Type"),
     431: ErrorCause("Headers too large", "The headers are over this service's limit.", "header", "request"),
-    503: ErrorCause("Busy", "A look at the policies is under way; ask again in a moment.", "url", "path"),
+    503: ErrorCause("Busy", "This has to wait for something else; ask again in a moment.", "url", "path"),
     501: ErrorCause("Not implemented", "Of transfer codings, only chunked is served.", "header", "Transfer-Encoding"),
 }
 _FAULT: Final = ErrorCause("Internal fault", "The service failed; its log says where.", "url", "path")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from waitress import create_server
 
+from usher.web.access import AccessLog
 from usher.web.channel import Channel, Hosting
 from usher.web.loop import Loop
 from usher.web.places import Places
@@ -57,12 +58,19 @@ class ListenerOptions:
 class Listener:
     """An app on a host and port. Starts once, stops once; both from the main thread."""
 
-    def __init__(self, app: "WSGIApplication", options: ListenerOptions, *, refusals: Refusals | None = None) -> None:
-        """Take what `start` needs; `refusals` counts what is refused before the app sees it."""
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        options: ListenerOptions,
+        *,
+        refusals: Refusals | None = None,
+        access: AccessLog | None = None,
+    ) -> None:
+        """Take what `start` needs; `refusals` counts what is refused before the app sees it, `access` hears of all."""
         self.options = options
         self.addresses: tuple[Address, ...] = ()
         self._app = app
-        self._hosting = Hosting(refusals or Uncounted())
+        self._hosting = Hosting(refusals or Uncounted(), access)
         self._loop: Loop | None = None
 
     def start(self) -> tuple[Address, ...]:

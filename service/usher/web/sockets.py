@@ -67,6 +67,12 @@ def listening_sockets(listener: str, host: str, port: int, *, backlog: int) -> t
     return tuple(sockets)
 
 
+def require_free(listener: str, host: str, port: int) -> None:
+    """Raise `ListenError` where nobody could listen now; what is found free is let go again."""
+    for opened in listening_sockets(listener, host, port, backlog=1):
+        opened.close()
+
+
 def _addresses(listener: str, host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     try:
         found = socket.getaddrinfo(

@@ -15,7 +15,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from usher.adapters.decision_log import DecisionLog, DecisionLogError
+from usher.adapters.decision_log import MAX_LINE_BYTES, DecisionLog, DecisionLogError
+from usher.adapters.keys import key_id
 from usher.adapters.redaction import Redactor
 from usher.answer.record import DecisionRecord
 from usher.domain.command import Command, CommandType
@@ -93,6 +94,19 @@ def test_a_record_is_on_file_when_append_returns(log: DecisionLog, record: Decis
     assert line["commands"][0]["type"] == "com.okta.user.profile.update"
     assert line["input"]["data"]["action"] == {"result": "CREATE_USER"}
     assert (log.losses, losses.count) == (0, 0)
+
+
+def test_a_line_names_the_key_of_its_hashes(log: DecisionLog, record: DecisionRecord) -> None:
+    """After a change of the key an admin sees which lines join; without redaction there is nothing to name."""
+    log.append(record)
+    log.redact_with(Redactor(bytes(32), public_user=frozenset(), public_app_user=frozenset()))
+    log.append(record)
+    log.redact_with(None)
+    log.append(record)
+    first, second, clear = lines_of(log)
+    assert second["key"] == key_id(bytes(32)) != first["key"]
+    assert second["subject"] != first["subject"]
+    assert "key" not in clear
 
 
 def test_records_to_come_are_redacted_by_the_new_set(log: DecisionLog, record: DecisionRecord) -> None:
@@ -205,6 +219,24 @@ def test_a_field_that_cannot_be_redacted_is_named_and_counted(
     (line,) = lines_of(log)
     assert line["dropped"] == ["subject", "commands"]
     assert (log.losses, losses.count) == (2, 2)
+
+
+def test_a_line_that_would_be_too_long_loses_its_longest_fields(
+    log: DecisionLog, record: DecisionRecord, losses: Losses
+) -> None:
+    """APPSEC: hashes are longer than what they stand for; no sender fills the disk. What is missing is named."""
+    long = replace(record, input={"data": list(range(20_000))})
+    log.append(long)
+    log.append(replace(long, input=None, faults=("$.data: required",) * 20_000))
+    first, second = log.path.read_text(encoding="ascii").splitlines()
+    assert max(len(first), len(second)) < MAX_LINE_BYTES
+    assert [json.loads(line)["dropped"] for line in (first, second)] == [["input"], ["faults"]]
+    log.append(replace(record, subject="s", application={"label": "l" * 300_000}, claims=record.claims))
+    third = json.loads(log.path.read_text(encoding="ascii").splitlines()[2])
+    assert "dropped" not in third or third["dropped"] == ["application"]
+    assert losses.count == 0  # what is named in its line is not lost unseen
+    assert SCHEMA.accepts(json.loads(first))
+    assert SCHEMA.accepts(json.loads(second))
 
 
 def test_a_record_that_is_no_json_is_a_loss_and_no_exception(

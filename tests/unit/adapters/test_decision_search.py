@@ -1,10 +1,12 @@
 """One decision found among the files of the log."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from usher.adapters.decision_search import DecisionNotFoundError, Found, find_decision, log_files
+from usher.adapters.decision_reading import UnreadableLogError
+from usher.adapters.decision_search import DecisionNotFoundError, Found, find_decision
 
 
 def write(folder: Path, name: str, *lines: str) -> Path:
@@ -22,10 +24,28 @@ def test_a_decision_is_found_in_whichever_file_it_stands(tmp_path: Path) -> None
 
 def test_the_files_of_the_latest_start_come_first(tmp_path: Path) -> None:
     """Who asks, asks mostly about today; files that are not the log's are let be."""
-    write(tmp_path, "decisions.20260301T090000Z-1.jsonl")
-    write(tmp_path, "other.20260303T090000Z-1.jsonl")
-    stem = write(tmp_path, "decisions.20260302T090000Z-1.jsonl")
-    assert [path.name[10:18] for path in log_files(stem)] == ["20260302", "20260301"]
+    write(tmp_path, "decisions.20260301T090000Z-1.jsonl", '{"decision_id":"a","n":1}')
+    write(tmp_path, "other.20260303T090000Z-1.jsonl", '{"decision_id":"a","n":3}')
+    stem = write(tmp_path, "decisions.20260302T090000Z-1.jsonl", '{"decision_id":"a","n":2}')
+    assert find_decision(stem, "a").line["n"] == 2
+
+
+def test_the_two_lines_of_a_decision_may_stand_in_two_files(tmp_path: Path) -> None:
+    """The shadow's is written later, when the file may have ended, more than once even."""
+    answer, shadow = '{"decision_id":"a","shadow":false}', '{"decision_id":"a","shadow":true}'
+    write(tmp_path, "decisions.20260301T090000Z-1.jsonl", answer)
+    write(tmp_path, "decisions.20260301T090000Z-1_001.jsonl", '{"decision_id":"b","shadow":false}')
+    stem = write(tmp_path, "decisions.20260301T090000Z-1_002.jsonl", shadow, '{"decision_id":"c","shadow":false}')
+    assert find_decision(stem, "a") == Found(json.loads(answer), json.loads(shadow))
+    assert find_decision(stem, "b").shadow is None
+    assert find_decision(stem, "c").shadow is None
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
+    """With its name: here it is a folder."""
+    (tmp_path / "decisions.20260301T090000Z-1.jsonl").mkdir()
+    with pytest.raises(UnreadableLogError, match=r"Z-1\.jsonl: the decision log cannot be read: "):
+        find_decision(tmp_path / "decisions.jsonl", "a")
 
 
 def test_a_name_is_no_pattern(tmp_path: Path) -> None:

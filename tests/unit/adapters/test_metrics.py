@@ -1,9 +1,11 @@
 """What the service counts, and that the documentation lists it."""
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from usher.adapters.metrics import Metrics
@@ -67,7 +69,7 @@ def test_refusals_replays_and_losses_are_counted() -> None:
     metrics = Metrics(version="1.2.3", revision="3f2a")
     for status in (401, 413, 401):
         metrics.refused(status)
-    metrics.replayed()
+    metrics.replayed("0199a1b2c3d4e5f60718293a4b")
     found = counted(metrics)
     assert found["usher_refusals_total{status=401}"] == 2
     assert found["usher_refusals_total{status=413}"] == 1
@@ -75,7 +77,56 @@ def test_refusals_replays_and_losses_are_counted() -> None:
     assert found["usher_decision_log_losses_total"] == 0
     assert {found[f"usher_requests_total{{outcome={outcome}}}"] for outcome in Outcome} == {0.0}
     metrics.lost()
-    assert counted(metrics)["usher_decision_log_losses_total"] == 1
+    metrics.log_lost()
+    metrics.log_lost()
+    found = counted(metrics)
+    assert (found["usher_decision_log_losses_total"], found["usher_log_losses_total"]) == (1, 2)
+    assert "0199a1b2c3d4e5f60718293a4b" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        ("deadline", "deadline"),
+        ("queue", "queue"),
+        ("too-many-steps", "budget"),
+        ("too-large", "budget"),
+        ("internal-fault", "fault"),
+        ("", "fault"),
+    ],
+)
+def test_an_undecided_call_is_counted_with_its_reason(record: DecisionRecord, cause: str, reason: str) -> None:
+    """All four reasons are there from the start; what was decided counts for none."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    metrics.decided(record)
+    metrics.decided(replace(record, outcome=Outcome.UNDECIDED, cause=cause))
+    found = {name: value for name, value in counted(metrics).items() if name.startswith("usher_undecided_total")}
+    reasons = ("deadline", "queue", "budget", "fault")
+    assert found == {f"usher_undecided_total{{reason={known}}}": float(known == reason) for known in reasons}
+
+
+def test_a_broken_schema_is_counted_by_keyword_and_never_by_path(record: DecisionRecord) -> None:
+    """APPSEC: the path is the sender's; a keyword counts once a call, and one that nobody knows is `other`."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    faults = ("$.data: required", "$.data['a: sally: type']: type", "$.user: type", "$: sally.admin", "sally")
+    metrics.decided(replace(record, outcome=Outcome.INVALID, faults=faults))
+    metrics.decided(replace(record, outcome=Outcome.INVALID, faults=("$: type",)))
+    found = {name: value for name, value in counted(metrics).items() if "schema_rejections" in name}
+    assert found == {
+        "usher_schema_rejections_total{keyword=required}": 1,
+        "usher_schema_rejections_total{keyword=type}": 2,
+        "usher_schema_rejections_total{keyword=other}": 1,
+    }
+
+
+def test_the_wait_for_a_worker_is_counted(record: DecisionRecord) -> None:
+    """In seconds, apart from the time of the decision that it is part of."""
+    metrics = Metrics(version="1.2.3", revision="3f2a")
+    metrics.decided(replace(record, waited_seconds=0.7))
+    found = counted(metrics)
+    assert found["usher_queue_seconds_bucket{le=0.5}"] == 0
+    assert found["usher_queue_seconds_bucket{le=1.0}"] == 1
+    assert found["usher_queue_seconds_sum"] == 0.7
 
 
 def test_version_and_revision_can_be_read() -> None:
@@ -149,15 +200,17 @@ def test_two_services_in_one_process_count_apart(record: DecisionRecord) -> None
 def test_the_documentation_lists_every_metric(record: DecisionRecord) -> None:
     """Name, type, labels and help of the table under "Metrics" are those of the exposition, in both directions."""
     metrics = Metrics(version="1.2.3", revision="3f2a")
-    metrics.decided(record)
+    metrics.decided(replace(record, faults=("$: type",)))
     metrics.refused(401)
     metrics.shadows.shadowed(record, ("user.login",))
     exposition = metrics.exposition()[0].decode()
     helps = dict(re.findall(r"^# HELP (\S+) (.+)$", exposition, re.MULTILINE))
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", exposition, re.MULTILINE))
+    on_linux = sys.platform.startswith("linux")
     labels = {name: (re.search(rf'^{name}\{{(\w+)="', exposition, re.MULTILINE) or [None, ""])[1] for name in helps}
     expected = {(name, types[name], labels[name] and f"`{labels[name]}`", helps[name]) for name in helps}
     section = PAGE.read_text(encoding="utf-8").split("\n## Metrics\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
     documented = {(row[0].strip(" `"), *(cell.strip() for cell in row[1:])) for row in rows}
+    documented = {row for row in documented if on_linux or not row[0].startswith("process_")}
     assert documented == expected

@@ -1,6 +1,7 @@
 """The redaction key: one per state folder, whoever asks first."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from usher.adapters.keys import FILE_NAME, KeyFileError, redaction_key
+from usher.adapters.keys import (
+    FILE_NAME,
+    KeyFileError,
+    existing_key,
+    is_readable_by_others,
+    key_id,
+    redaction_key,
+)
 
 SOURCE = Path(__file__).parents[3] / "service"
 
@@ -109,3 +117,38 @@ def test_a_full_disk_leaves_no_half_key(tmp_path: Path) -> None:
     fault, length = result.stdout.splitlines()
     assert "redaction.key: the redaction key cannot be read or created: File too large" in fault
     assert length == "32"
+
+
+def test_who_only_reads_makes_no_key(tmp_path: Path) -> None:
+    """A command that looks for a person finds the service's key or none; a damaged one is said."""
+    assert existing_key(tmp_path / "state") is None
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "file").touch()
+    assert existing_key(tmp_path / "file") is None
+    key = redaction_key(tmp_path / "state")
+    assert existing_key(tmp_path / "state") == key
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / FILE_NAME).write_text("x" * 65, encoding="ascii")
+    with pytest.raises(KeyFileError, match="is damaged"):
+        existing_key(tmp_path / "damaged")
+    (tmp_path / "folder" / FILE_NAME).mkdir(parents=True)
+    with pytest.raises(KeyFileError, match="cannot be read"):
+        existing_key(tmp_path / "folder")
+
+
+def test_a_key_has_a_name_that_tells_nothing_about_it() -> None:
+    """Eight digits: the same for the same key, others for another, none of them the key's own."""
+    assert key_id(bytes(32)) == key_id(bytes(32))
+    assert re.fullmatch("[0-9a-f]{8}", key_id(bytes(32)))
+    assert key_id(bytes(32)) != key_id(b"\x01" + bytes(31))
+    assert key_id(bytes(32)) not in bytes(32).hex()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="mode bits mean nothing elsewhere")
+def test_a_key_that_everybody_can_read_is_noticed(tmp_path: Path) -> None:
+    """What the service makes is not; a copy may be; no key is no finding."""
+    assert not is_readable_by_others(tmp_path)
+    redaction_key(tmp_path)
+    assert not is_readable_by_others(tmp_path)
+    (tmp_path / FILE_NAME).chmod(0o644)
+    assert is_readable_by_others(tmp_path)

@@ -1,5 +1,6 @@
 """Schemas: from nothing to this version's, once, whoever begins; nothing older is served and nothing newer touched."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -286,3 +287,13 @@ def test_a_server_that_is_down_is_a_clear_error(postgresql: Cluster, postgresql_
     assert str(raised.value) == (
         f"the ledger cannot be used: it cannot be reached, or refuses this user or database: {postgresql_url}"
     )
+
+
+def test_only_the_service_may_read_a_new_file(tmp_path: Path) -> None:
+    """Logins are nobody else's, in the write-ahead log neither, whatever the umask; Windows has the folder's rights."""
+    with opened(f"sqlite:///{(tmp_path / 'usher.db').as_posix()}") as database:
+        migrate(database)
+        with database.reading(database.patience()):
+            files = sorted(tmp_path.iterdir())
+            assert [file.name for file in files] == ["usher.db", "usher.db-shm", "usher.db-wal"]
+            assert os.name == "nt" or all(file.stat().st_mode & 0o077 == 0 for file in files)

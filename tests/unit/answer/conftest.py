@@ -37,7 +37,7 @@ class Kept:
             raise self.meter_fault
         self.counted.append(record)
 
-    def replayed(self) -> None:
+    def replayed(self, _decision_id: str) -> None:
         """Count a replay or fail."""
         if self.meter_fault is not None:
             raise self.meter_fault

@@ -223,6 +223,40 @@ def test_a_call_that_waited_too_long_is_undecided_without_being_looked_at(usual:
     assert (record.outcome, record.input, record.milliseconds >= 3000) == (Outcome.UNDECIDED, None, True)
 
 
+@pytest.mark.parametrize("rest", [{}, {"eventType": "com.okta.other"}], ids=["valid", "invalid"])
+def test_an_endless_event_id_is_recorded_short(usual: World, payload: Payload, rest: dict[str, object]) -> None:
+    """APPSEC: the sender's own text stands in the log once for each call; it must not be as long as a body."""
+    asked(usual, {**payload(event_id="e" * 100_000), **rest})
+    [record] = usual.kept.records
+    assert record.event_id.startswith("eeee")
+    assert len(record.event_id) < 200
+
+
+def test_a_call_that_waited_for_a_worker_is_not_begun(usual: World, payload: Payload) -> None:
+    """Within its deadline still, but with too little left: undecided at once, on record, and it claims nothing."""
+    answer, outcome = asked(usual, payload(), arrived=time.monotonic() - 1.6)
+    assert outcome is Outcome.UNDECIDED
+    assert answer["error"]["errorCauses"][0]["reason"] == "queue"
+    [record] = usual.kept.records
+    assert (record.outcome, record.input) == (Outcome.UNDECIDED, None)
+    assert [type(error).__name__ for _, error in usual.faults] == ["WaitedTooLongError"]
+
+
+def test_a_repeated_call_that_waited_gets_its_first_answer(usual: World, payload: Payload) -> None:
+    """What is known needs no decision: the stored answer is worth more than none, however long the queue was."""
+    first, _ = asked(usual, payload())
+    again, outcome = asked(usual, payload(), arrived=time.monotonic() - 1.6)
+    assert again == first
+    assert outcome is not Outcome.UNDECIDED
+
+
+def test_a_call_that_waited_for_less_is_decided(world: Make, payload: Payload) -> None:
+    """The limit is the setting's, not the deadline's."""
+    patient = world(POLICY, options=AnswerOptions(queue_seconds=1.9))
+    _, outcome = asked(patient, payload(), arrived=time.monotonic() - 1.6)
+    assert outcome is not Outcome.UNDECIDED
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [(AnswerOptions(deadline_seconds=0.001), "deadline"), (AnswerOptions(deadline_seconds=3600), "too-many-steps")],

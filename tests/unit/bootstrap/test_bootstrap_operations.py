@@ -43,7 +43,7 @@ class Counted:
         """Keep it."""
         self.records.append(record)
 
-    def replayed(self) -> None:
+    def replayed(self, _decision_id: str) -> None:
         """Count it."""
         self.replays += 1
 
@@ -57,6 +57,13 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self.seconds
+
+
+def test_calls_that_only_waited_do_not_make_unready() -> None:
+    """A burst is over when it is over: taking the instance out of service would leave its calls to nobody."""
+    pulse = Pulse(Counted())
+    pulse.decided(replace(record(Outcome.UNDECIDED), cause="queue"))
+    assert pulse.is_healthy
 
 
 def test_an_undecided_call_makes_unready_until_one_is_decided_or_time_passes() -> None:
@@ -74,7 +81,7 @@ def test_an_undecided_call_makes_unready_until_one_is_decided_or_time_passes() -
     assert not pulse.is_healthy
     pulse.decided(record(Outcome.INVALID))
     assert pulse.is_healthy
-    pulse.replayed()
+    pulse.replayed("d")
     assert (len(meter.records), meter.replays) == (3, 1)
 
 
@@ -85,10 +92,10 @@ def view_of(made: House, before_swap: Callable[[PolicySet], None] | None = None)
         keeper=made.keeper(Keeper, before_swap),
         settings=made.loaded.settings.policies,
         pulse=Pulse(Counted(), clock=Clock()),
-        decision_log="decisions.jsonl",
+        decision_log=lambda: "decisions.jsonl",
         losses=lambda: 4,
         metrics=lambda: (b"up 1\n", "text/plain"),
-        stores={},
+        watches={},
         started=datetime(2026, 3, 2, 8, tzinfo=UTC),
     )
 

@@ -246,7 +246,7 @@ def test_init_writes_everything_an_admin_edits(run: Run, folder: Path, root: Pat
         shipped = {
             path.relative_to(root / kind)
             for path in (root / kind).rglob("*")
-            if path.suffix in {".yaml", ".json", ".csv"}
+            if path.suffix in {".yaml", ".json", ".csv"} and path.name != "openapi.yaml"
         }
         assert {path.relative_to(made / kind) for path in (made / kind).rglob("*") if path.is_file()} == shipped
         changed = [

@@ -203,6 +203,19 @@ def test_settings_without_a_secret_send_none(reload: Callable[..., Result], fold
     assert "authorization" not in service.seen[0][2]
 
 
+def test_tokens_in_the_place_of_a_secret_are_one_clear_line(run: Run, folder: Path, service: FakeService) -> None:
+    """This command cannot get a token: it says how to set up a secret for it."""
+    service.status = 401
+    (folder / "usher.toml").write_text(
+        f"[server]\noperations_port = {service.port}\n"
+        '[auth]\nmode = "oauth2"\nissuer = "https://a.example"\nclient_ids = ["c"]\nscopes = ["s"]\n',
+        encoding="utf-8",
+    )
+    said = str(run("reload", expected=2).exception)
+    assert said.startswith(f"the service on 127.0.0.1:{service.port} wants a secret, or an access token")
+    assert "auth.secret_files" in said
+
+
 def test_a_secret_that_cannot_be_read_is_told(
     reload: Callable[..., Result], folder: Path, service: FakeService
 ) -> None:

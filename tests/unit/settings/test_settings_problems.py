@@ -45,9 +45,25 @@ FILE_CASES = {
         '[logging]\nformat = "xml"',
         '2:1: bad-value: logging.format must be "console" or "json"',
     ),
-    "a mode that is not there yet": (
-        '[auth]\nmode = "oauth2"',
-        '2:1: bad-value: auth.mode must be "header" ("oauth2" is not built yet)',
+    "a mode that is none": (
+        '[auth]\nmode = "oauth"',
+        '2:1: bad-value: auth.mode must be "header" or "oauth2"',
+    ),
+    "an algorithm with a shared secret": (
+        '[auth]\nalgorithms = ["RS256", "HS256"]',
+        "2:1: bad-value: auth.algorithms must hold algorithms RS256 to ES512, each in quotes",
+    ),
+    "no algorithm at all": (
+        '[auth]\nalgorithms = ["none"]',
+        "2:1: bad-value: auth.algorithms must hold algorithms RS256 to ES512, each in quotes",
+    ),
+    "a scope that is two": (
+        '[auth]\nscopes = ["a b"]',
+        "2:1: bad-value: auth.scopes must hold scopes, each in quotes",
+    ),
+    "an issuer that is no URL": (
+        '[auth]\nissuer = "example.okta.com"',
+        "2:1: bad-value: auth.issuer must be a valid URL",
     ),
     "a header that is none": ('[auth]\nheader = "a b"', "2:1: bad-value: auth.header must be a valid header name"),
     "a header that proxies drop": (

@@ -23,10 +23,12 @@ class Answers:
     reply: Reply = field(default=Reply(200, b'{"commands":[]}', "d-1", Outcome.COMMANDS))
     fault: BaseException | None = None
     calls: list[tuple[bytes, float]] = field(default_factory=list)
+    taken_up: list[float] = field(default_factory=list)
 
-    def answer(self, body: bytes, arrived: float) -> Reply:
+    def answer(self, body: bytes, arrived: float, taken_up: float) -> Reply:
         """Remember the call, then reply or fail."""
         self.calls.append((body, arrived))
+        self.taken_up.append(taken_up)
         if self.fault is not None:
             raise self.fault
         return self.reply

@@ -195,16 +195,17 @@ def test_the_arrival_is_what_the_server_stamped(hook: Hook) -> None:
     hook.client.simulate_post(
         "/okta/import",
         headers={"Authorization": "the next secret", "Content-Type": JSON},
-        extras={"usher.arrived": 12.5},
+        extras={"usher.arrived": 12.5, "usher.taken-up": 13.5},
     )
     assert [arrived for _, arrived in hook.answers.calls] == [12.5]
+    assert hook.answers.taken_up == [13.5]
 
 
 def test_without_a_stamp_the_arrival_is_now(hook: Hook) -> None:
     """A server that stamps nothing gets the whole deadline."""
     before = time.monotonic()
     hook.post()
-    assert before <= hook.answers.calls[0][1] <= time.monotonic()
+    assert before <= hook.answers.calls[0][1] == hook.answers.taken_up[0] <= time.monotonic()
 
 
 def test_what_the_line_could_not_parse_is_counted_and_has_no_decision(hook: Hook) -> None:

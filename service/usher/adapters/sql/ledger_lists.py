@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
-from usher.adapters.sql.ledger_export import BYTE_ORDER_MARK, COLUMNS
+from usher.adapters.csv_cells import BYTE_ORDER_MARK
+from usher.adapters.sql.ledger_export import COLUMNS
 from usher.adapters.sql.ledger_tables import LEAVER, RESERVED, SOURCES
 from usher.cel import EvaluationError
 from usher.cel.time_values import timestamp_from

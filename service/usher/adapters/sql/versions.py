@@ -5,6 +5,7 @@ The only place where an SQLite file comes to be: whoever else opens one that is 
 One thread at a time; a start or a command, never a call.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,9 @@ def _compared(database: Database, found: Sequence[str], scripts: ScriptDirectory
 
 def _create(database: Database, file: Path) -> None:
     try:
-        file.open("ab").close()
+        # APPSEC: it holds people's logins; SQLite gives the files of its log the same rights. Windows inherits the
+        # folder's.
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError as error:
         raise StoreSetupError(f"the {database.store} {file} cannot be created: {error.strerror}") from None
 
