@@ -81,6 +81,18 @@ def test_75_connections_at_once_get_each_its_own_answer(hook_service: HookServic
     assert len(hook_service.line.calls) == 750
 
 
+def wait_until_idle(service: HookService) -> None:
+    """Wait until workers have noted that they are done: that comes after the answer has been read."""
+    loop = service.listener._loop
+    assert loop is not None
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while any(channel.requests for channel in loop._places.channels()):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.005)
+    # A connection's time is noted last, a moment after its request was given up.
+    time.sleep(0.05)
+
+
 def test_a_newcomer_gets_the_place_of_the_longest_idle(serve_hook: Serve) -> None:
     """Beyond the limit the connection that has said nothing for longest is closed, and no other."""
     service = serve_hook(connection_limit=3)
@@ -88,6 +100,7 @@ def test_a_newcomer_gets_the_place_of_the_longest_idle(serve_hook: Serve) -> Non
     for caller in (kept[1], kept[0], kept[2]):
         caller.send(service.raw())
         assert caller.read().status == 200
+        wait_until_idle(service)
     assert service.ask(service.raw(b"[4]")).body == service.expected(b"[4]")
     assert kept[1].is_closed()
     for caller in (kept[0], kept[2]):
