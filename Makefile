@@ -32,9 +32,9 @@ help: ## print this list
 run: $(CAN_RUN) ## start the service with the shipped policies, ask it once, leave it running
 	@$(BIN)/usher demo
 
-# What measures times or prints figures of its own runs by itself, the rest on three processes: many tests wait for one they have started.
+# What measures times or prints figures of its own runs by itself, the rest on two processes: with more, tests begin to wait for each other.
 test: policies ## all tests, of the shipped policies and of the service
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(MEASURED)) $(LONGEST_FIRST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(MEASURED)) $(LONGEST_FIRST)
 	@$(BIN)/python -m pytest $(MEASURED)
 
 test-long: $(CAN_DEVELOP) ## all tests, with many more examples for each law

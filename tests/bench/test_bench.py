@@ -33,7 +33,7 @@ def test_the_bench_prints_its_tables() -> None:
 
 def test_the_loop_of_our_own_measures_where_there_is_no_wrk(tmp_path: Path) -> None:
     """Without wrk on the path the same table comes from our own client."""
-    short = ["--seconds", "0.3", "--rounds", "1", "--table-only"]
+    short = ["--seconds", "0.2", "--rounds", "1", "--table-only"]
     shown = must_run([sys.executable, "-m", "tests.bench", *short], CHECKOUT, PATH=str(tmp_path)).out
     assert "(own loop; " in shown
 
