@@ -9,11 +9,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from usher.answer.record import DecisionRecord
+from usher.answer.record import QUEUE, DecisionRecord
 from usher.domain.decision import Outcome
 
 DEADLINE: Final = "deadline"
-QUEUE: Final = "queue"
 BUDGET: Final = "budget"
 FAULT: Final = "fault"
 OTHER: Final = "other"
@@ -28,7 +27,7 @@ KEYWORDS: Final = frozenset(
 )
 """What a request can break in its schema: a bound for the series, whatever an edited schema holds."""
 BUCKETS_WAIT_SECONDS: Final = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
-_REASONS: Final[Mapping[str, str]] = {"deadline": DEADLINE, "queue": QUEUE, "internal-fault": FAULT, "": FAULT}
+_REASONS: Final[Mapping[str, str]] = {"deadline": DEADLINE, QUEUE: QUEUE, "internal-fault": FAULT, "": FAULT}
 """Why a call ended undecided, by the code in its answer; every other code is a limit on the work of a decision."""
 
 

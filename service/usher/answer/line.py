@@ -16,7 +16,7 @@ from usher.answer.call import Call, OutOfTimeError, WaitedTooLongError
 from usher.answer.debug_context import cut_text, debug_context
 from usher.answer.okta_error import ErrorCause, error_body, error_object
 from usher.answer.own_answer import checked_bytes
-from usher.answer.record import DecisionLog, DecisionRecord, Meter
+from usher.answer.record import QUEUE, DecisionLog, DecisionRecord, Meter
 from usher.answer.render import quarantine, render
 from usher.answer.replay import ReplayStore
 from usher.answer.reply import Reply
@@ -217,7 +217,7 @@ def _invalid_summary(body: object) -> str:
 
 def _cause_of(error: Exception) -> ErrorCause:
     if isinstance(error, WaitedTooLongError):
-        return ErrorCause("Too many calls were waiting.", "queue", "body", "$")
+        return ErrorCause("Too many calls were waiting.", QUEUE, "body", "$")
     if isinstance(error, OutOfTimeError) or (isinstance(error, BudgetExceeded) and error.code == "deadline"):
         return ErrorCause("There was not enough time.", "deadline", "body", "$")
     if isinstance(error, BudgetExceeded):

@@ -108,6 +108,10 @@ class DecisionLog(Protocol):
         """Keep the record. Never raises: what cannot be kept is counted as lost."""
 
 
+QUEUE: Final = "queue"
+"""The `cause` of a call that waited too long to be begun."""
+
+
 class Meter(Protocol):
     """Counts what the line does; called from any worker thread, never raises."""
 

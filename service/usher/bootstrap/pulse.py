@@ -10,11 +10,9 @@ from typing import Final
 
 import structlog
 
-from usher.answer.record import DecisionRecord, Meter
+from usher.answer.record import QUEUE, DecisionRecord, Meter
 from usher.domain.decision import Outcome
 
-QUEUE: Final = "queue"
-"""The cause of a call that waited too long to be begun."""
 WARN_SECONDS: Final = 60.0
 """How often at most it is said that rows come without an id of their own."""
 UNREADY_SECONDS: Final = 10.0

@@ -3,7 +3,6 @@
 Owns the words before the colon and how texts of others are shown. Pure.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -31,10 +30,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.state.value:<8} {self.name}: {self.found}" + (f"; {self.todo}" if self.todo else "")
-
-
-Check = Callable[[], Iterator[Finding]]
-"""Yields its findings as it makes them; never raises for what it finds."""
 
 
 def ok(name: str, found: str) -> Finding:

@@ -78,7 +78,7 @@ def _credential(auth: AuthSettings) -> dict[str, str]:
 
 def reachable(host: str) -> str:
     """Return whom to ask: a service that listens everywhere listens here, too."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened to, not opened
+    return {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened to, not opened
 
 
 def _parsed(body: bytes) -> object:

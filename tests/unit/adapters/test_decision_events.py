@@ -7,23 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.event_log import EventLog
 from usher.adapters.decision_events import DecisionEvents
 from usher.answer.record import DecisionRecord
 from usher.domain.decision import Outcome, RuleTrace, Verdict
-
-
-@dataclass
-class Log:
-    """Remembers what it was told, or fails."""
-
-    told: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
-    fault: Exception | None = None
-
-    def event(self, name: str, values: Mapping[str, object]) -> None:
-        """Remember."""
-        if self.fault is not None:
-            raise self.fault
-        self.told.append((name, values))
 
 
 @dataclass
@@ -43,7 +30,7 @@ class Meter:
 
 def told(record: DecisionRecord) -> Mapping[str, object]:
     """Return the event of one record."""
-    log = Log()
+    log = EventLog()
     DecisionEvents(Meter(), log).decided(record)
     [(name, values)] = log.told
     assert name == "decided"
@@ -117,7 +104,7 @@ def test_a_name_in_the_place_of_an_id_is_told_if_it_looks_like_one(record: Decis
 def test_everything_is_counted_whatever_becomes_of_the_log(record: DecisionRecord) -> None:
     """A log that breaks its promise not to fail costs neither count nor answer."""
     meter = Meter()
-    for log in (Log(), Log(fault=OSError())):
+    for log in (EventLog(), EventLog(fault=OSError())):
         events = DecisionEvents(meter, log)
         events.decided(record)
         events.replayed("d")
@@ -126,6 +113,6 @@ def test_everything_is_counted_whatever_becomes_of_the_log(record: DecisionRecor
 
 def test_an_answer_that_is_given_again_is_told() -> None:
     """By the id of the decision that it was."""
-    log = Log()
+    log = EventLog()
     DecisionEvents(Meter(), log).replayed("0199a1")
     assert log.told == [("replayed", {"decision_id": "0199a1"})]

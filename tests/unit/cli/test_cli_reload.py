@@ -233,9 +233,12 @@ def test_the_header_is_that_of_the_settings(reload: Callable[..., Result], servi
     assert "authorization" not in service.seen[0][2]
 
 
-def test_a_service_that_listens_everywhere_is_asked_here(reload: Callable[..., Result], service: FakeService) -> None:
-    """`0.0.0.0` is no address to call."""
-    reload("--set", "server.operations_host=0.0.0.0", said=ACCEPTED)
+@pytest.mark.parametrize("host", ["0.0.0.0", "*"])  # noqa: S104 - asked, not opened
+def test_a_service_that_listens_everywhere_is_asked_here(
+    reload: Callable[..., Result], service: FakeService, host: str
+) -> None:
+    """Neither is an address to call."""
+    reload("--set", f"server.operations_host={host}", said=ACCEPTED)
     assert len(service.seen) == 1
 
 

@@ -9,25 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from waitress.channel import ClientDisconnected
 
+from tests.event_log import EventLog
 from usher.web.access import AccessLog
 from usher.web.serving import Listener, ListenerOptions
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
-
-
-@dataclass
-class Log:
-    """Remembers what it was told, or fails."""
-
-    told: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
-    fault: Exception | None = None
-
-    def event(self, name: str, values: Mapping[str, object]) -> None:
-        """Remember."""
-        if self.fault is not None:
-            raise self.fault
-        self.told.append((name, values))
 
 
 @dataclass
@@ -66,7 +53,7 @@ class Task:
 
 def told(task: Task) -> Mapping[str, object]:
     """Return the event of one request."""
-    log = Log()
+    log = EventLog()
     AccessLog("hook", frozenset({"/okta/import"}), log).answered(task)
     [(name, values)] = log.told
     assert name == "request"
@@ -115,8 +102,8 @@ def test_what_could_not_be_read_is_told_all_the_same() -> None:
     assert "decision_id" not in event
 
 
-@pytest.mark.parametrize("log", [Log(fault=OSError()), Log()])
-def test_telling_never_fails(log: Log) -> None:
+@pytest.mark.parametrize("log", [EventLog(fault=OSError()), EventLog()])
+def test_telling_never_fails(log: EventLog) -> None:
     """A task in a state that nobody foresaw, or a log that fails, costs no answer."""
     AccessLog("hook", frozenset(), log).answered(Task(status="", channel=Channel(())))
     assert log.told == []
@@ -124,7 +111,7 @@ def test_telling_never_fails(log: Log) -> None:
 
 def served(app: "WSGIApplication", sent: bytes) -> tuple[list[Mapping[str, object]], bytes]:
     """Return what the access log of a real listener tells of what was sent, and what came back."""
-    log = Log()
+    log = EventLog()
     options = ListenerOptions(
         name="hook",
         host="127.0.0.1",
